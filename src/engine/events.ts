@@ -1,0 +1,97 @@
+/** What a run tells while it goes on: one object an event, the same in the library and with `--json`. Times in milliseconds, sizes in bytes. */
+export type Phase = 'connecting' | 'snapshot' | 'stream' | 'draining' | 'done';
+
+export interface Counters {
+  /** entries of the snapshot that the target has acknowledged */
+  keys: number;
+  /** keys that existed in the target and were left as they are (`--on-conflict skip`) */
+  skipped: number;
+  /** commands of the stream that the target has acknowledged */
+  commands: number;
+  /** bytes received from the source */
+  bytes: number;
+}
+
+export interface StartedEvent {
+  event: 'started';
+  source: string;
+  target: string;
+  sourceVersion: string;
+  targetVersion: string;
+  replid: string;
+  offset: number;
+}
+
+export interface ProgressEvent extends Counters {
+  event: 'progress';
+  phase: Phase;
+  elapsedMs: number;
+  keysPerSecond: number;
+  commandsPerSecond: number;
+  bytesPerSecond: number;
+  /** of the snapshot; undefined where its size is not known (diskless) */
+  percent?: number;
+  etaMs?: number;
+  /** age of the oldest byte that was received and is not yet acknowledged by the target; 0 when all is */
+  lagMs: number;
+  /** bytes that were received and are not yet acknowledged by the target */
+  lagBytes: number;
+  spoolDiskBytes: number;
+  /** what the run waits for, when it waits (`source lost, trying again: ...`) */
+  waiting?: string;
+}
+
+export interface SnapshotDoneEvent {
+  event: 'snapshot_done';
+  keys: number;
+  skipped: number;
+  bytes: number;
+  ms: number;
+}
+
+export interface SyncedEvent extends Counters {
+  event: 'synced';
+  /** the source's replication offset at a moment of zero lag; everything before it is acknowledged by the target */
+  offset: number;
+  ms: number;
+}
+
+export interface WarningEvent {
+  event: 'warning';
+  code: string;
+  message: string;
+}
+
+export interface ErrorEvent {
+  event: 'error';
+  code: string;
+  message: string;
+  advice: string;
+  /** true: the run goes on and tries again; false: it ends */
+  retry: boolean;
+  side?: string;
+  node?: string;
+  offset?: number;
+  db?: number;
+  key?: string;
+  command?: string;
+}
+
+export interface DoneEvent extends Counters {
+  event: 'done';
+  ms: number;
+  lagMs: number;
+  lagBytes: number;
+  /** the position up to which the target holds everything */
+  replid: string;
+  offset: number;
+}
+
+export type SyncEvent =
+  | StartedEvent
+  | ProgressEvent
+  | SnapshotDoneEvent
+  | SyncedEvent
+  | WarningEvent
+  | ErrorEvent
+  | DoneEvent;

@@ -1,0 +1,142 @@
+/**
+ * The table of error codes. Each maps to a policy (`retry`: a link that was up before is made anew, with backoff; `stop`: the run
+ * ends), an exit code (1 failed, 2 bad usage or config) and one sentence that tells the operator what to do.
+ * docs/reference/errors.md is checked against this table by a test.
+ */
+export interface ErrorPolicy {
+  readonly policy: 'retry' | 'stop';
+  readonly exit: 1 | 2;
+  readonly advice: string;
+}
+
+export const ERROR_TABLE = {
+  USAGE: { policy: 'stop', exit: 2, advice: 'See `naru --help`.' },
+  CONFIG_INVALID: { policy: 'stop', exit: 2, advice: 'Correct the option named in the message.' },
+  UNREACHABLE: {
+    policy: 'retry',
+    exit: 1,
+    advice: 'Check the address, the port, the firewall and that the server runs.',
+  },
+  LINK_LOST: { policy: 'retry', exit: 1, advice: 'Check the network and the log of the server.' },
+  NOT_REDIS: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The port answers, but not as Redis does: check the port, and rediss:// where the server wants TLS.',
+  },
+  TLS_FAILED: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Give the CA with --tls-ca; --tls-insecure skips verification and is not for production.',
+  },
+  AUTH_FAILED: { policy: 'stop', exit: 1, advice: 'Check user and password.' },
+  NO_PERMISSION: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Give the user the permission named in the message (ACL SETUSER).',
+  },
+  PSYNC_REFUSED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'This source does not offer replication: use `naru scan`, or --psync-command where the command is renamed.',
+  },
+  SOURCE_LOADING: { policy: 'retry', exit: 1, advice: 'Wait until the source has loaded its data.' },
+  SOURCE_NO_MASTER: {
+    policy: 'retry',
+    exit: 1,
+    advice: 'The source is a replica whose own link to its master is down: mend that, or name the master.',
+  },
+  FULL_RESYNC_NEEDED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The source no longer has the changes since the last position: start again with --on-conflict overwrite, and raise repl-backlog-size at the source.',
+  },
+  SNAPSHOT_BROKEN_OFF: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The source ended the full copy before it was whole: see the source log (client-output-buffer-limit replica, repl-timeout, disk), then start again with --on-conflict overwrite.',
+  },
+  SAME_SERVER: {
+    policy: 'stop',
+    exit: 2,
+    advice: 'Source and target are one server: check --from and --to.',
+  },
+  TARGET_IS_REPLICA: { policy: 'stop', exit: 1, advice: 'Name the master of the target.' },
+  TARGET_NOT_EMPTY: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Say what to do with keys that exist there: --on-conflict overwrite, skip or fail.',
+  },
+  TARGET_UNAVAILABLE: {
+    policy: 'retry',
+    exit: 1,
+    advice: 'The target is loading, failing over or read-only: Naru tries again.',
+  },
+  TARGET_OUT_OF_MEMORY: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Raise maxmemory at the target, or take a larger one.',
+  },
+  TARGET_LOST_DATA: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The target came back without writes that it had acknowledged (restart without persistence, failover): start again with --on-conflict overwrite.',
+  },
+  TARGET_REJECTED: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'The target refused a write: see its answer in the message.',
+  },
+  TARGET_TOO_OLD: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The source writes a newer RDB than the target can read: take a target of the same version or newer.',
+  },
+  KEY_EXISTS: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The key exists in the target and --on-conflict is fail: use overwrite or skip, or remove the key.',
+  },
+  BAD_FORMAT: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'The data is damaged or of a form that Naru does not know: please report it with the offset.',
+  },
+  CHECKSUM_MISMATCH: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The RDB was damaged on its way or at the source: start again; check the memory and disk of the source.',
+  },
+  SPOOL_FULL: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The target is slower than the source for too long: raise --spool-max, or make the target faster.',
+  },
+  SPOOL_DISK_FULL: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'No space left for the spool: free space, or name another place with --dir.',
+  },
+  SPOOL_FAILED: { policy: 'stop', exit: 1, advice: 'The spool directory can not be used: check --dir.' },
+  GAVE_UP: { policy: 'stop', exit: 1, advice: 'The link did not come back within --give-up-after.' },
+  STOPPED_EARLY: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Stopped before the copy was complete: the target does not hold everything. Start again.',
+  },
+  INTERNAL: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'This is a fault in Naru: please report it with the message.',
+  },
+} as const satisfies Record<string, ErrorPolicy>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
