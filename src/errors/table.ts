@@ -9,7 +9,7 @@ export interface ErrorPolicy {
   readonly advice: string;
 }
 
-export const ERROR_TABLE = {
+const table = {
   USAGE: { policy: 'stop', exit: 2, advice: 'See `naru --help`.' },
   CONFIG_INVALID: { policy: 'stop', exit: 2, advice: 'Correct the option named in the message.' },
   UNREACHABLE: {
@@ -137,6 +137,8 @@ export const ERROR_TABLE = {
     exit: 1,
     advice: 'This is a fault in Naru: please report it with the message.',
   },
-} as const satisfies Record<string, ErrorPolicy>;
+} as const;
 
-export type ErrorCode = keyof typeof ERROR_TABLE;
+export type ErrorCode = keyof typeof table;
+
+export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorPolicy>> = table;
