@@ -68,7 +68,7 @@ export class Spool {
   private constructor(options: SpoolOptions, segments: Segments) {
     const start = options.start ?? 0;
     const slabBytes = options.slabBytes ?? SLAB_BYTES;
-    const count = Math.max(2, Math.floor((options.memoryBytes ?? MEMORY_BYTES) / slabBytes));
+    const count = Math.max(1, Math.floor((options.memoryBytes ?? MEMORY_BYTES) / slabBytes));
     this.place = options;
     this.segments = segments;
     this.slabs = new Slabs(start, slabBytes, count);
@@ -110,8 +110,9 @@ export class Spool {
 
   /** The first `n` bytes of the last `space()` are data now. Wakes the reader. Without effect after `close`. */
   commit(n: number): void {
-    if (this.closing !== undefined) return;
-    if (n > this.slabs.tailFree) throw misuse(`commit of ${n} bytes, more than space() gave`);
+    if (this.closing !== undefined || n === 0) return;
+    if (!(n > 0 && n <= this.slabs.tailFree))
+      throw misuse(`commit of ${n} bytes, space() gave ${this.slabs.tailFree}`);
     this.arrivals.add(this.slabs.end, this.now());
     this.slabs.commit(n);
     if (this.readers.awaited && this.readable) this.readers.wake();
@@ -211,8 +212,8 @@ export class Spool {
   }
 
   /**
-   * When the byte at `offset` (in [released, end)) was committed: ms of the clock, at most 10 ms early. Where the oldest unreleased byte is
-   * older than 40 minutes, at most 1/100,000 of its age early. Before the first commit: now.
+   * When the byte at `offset` (in [released, end)) was committed: ms of the clock, to 10 ms. Once bytes have waited longer than 43 minutes, to
+   * 1/65,000 of the longest wait. Before the first commit: now.
    */
   arrivalMs(offset: number): number {
     return this.arrivals.at(offset) ?? this.now();
