@@ -1,0 +1,22 @@
+/** What the command line needs from the process around it; tests give their own. */
+import type { SyncOptions } from '../config/sync-options.ts';
+import type { DoneEvent, SyncEvent } from '../engine/events.ts';
+import type { Output } from './printer.ts';
+
+export interface SyncRun extends AsyncIterable<SyncEvent> {
+  readonly result: Promise<DoneEvent>;
+  stop(): void;
+}
+
+export interface Context {
+  readonly out: Output;
+  readonly err: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Calls back on each SIGINT and SIGTERM; the return value ends that. */
+  onSignal(callback: (signal: string) => void): () => void;
+  /** Calls back once, when nobody reads stdout any more. */
+  onReaderGone(callback: () => void): void;
+  exit(code: number): void;
+  /** Loaded only when it is needed: `--help` is there at once. */
+  loadSync(): Promise<(options: SyncOptions) => SyncRun>;
+}

@@ -1,0 +1,39 @@
+/** The table's options as flags of a command, and the words that `--help` has for them. */
+import { type Command, Option } from 'commander';
+import { KINDS } from '../config/kinds.ts';
+import { envName, flagName } from '../config/names.ts';
+import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../config/options.ts';
+
+/** Defaults are only told here: commander must not fill them in, or a flag could not be told from a default. */
+export function addFlags(command: Command, of: 'sync'): void {
+  for (const name of OPTION_NAMES) {
+    const spec = OPTIONS[name];
+    if (spec.flag === false || !spec.commands.includes(of)) continue;
+    command.addOption(new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`));
+    if (spec.kind === 'boolean') command.addOption(new Option(`--no-${name}`).hideHelp());
+  }
+  const help = new Option('-h, --help', 'show this help');
+  command.addHelpOption(help.helpGroup(`${OPTIONS.config.group}:`));
+}
+
+/** `--dir <path>`, `--json`. */
+export function flagUsage(name: string, spec: OptionSpec): string {
+  const placeholder = KINDS[spec.kind].placeholder(spec);
+  return placeholder === '' ? flagName(name) : `${flagName(name)} <${placeholder}>`;
+}
+
+export function helpFooter(): string {
+  const secrets = OPTION_NAMES.filter((name) => OPTIONS[name].kind === 'secret').map(envName);
+  return [
+    '',
+    `Passwords stand in the URL, in a --...-password-file, or in ${secrets.join(' and ')}.`,
+    'Every other option can be set in naru.toml (spool_memory = "64 MiB") or in the environment',
+    '(NARU_SPOOL_MEMORY); a flag overrides the environment, and that the file. --no-... turns a yes/no option off.',
+    'Exit codes: 0 done, 1 failed, 2 bad usage or config.',
+  ].join('\n');
+}
+
+function flagDoc(spec: OptionSpec): string {
+  const isTold = spec.default !== undefined && spec.kind !== 'boolean';
+  return isTold ? `${spec.doc} (default ${spec.default})` : spec.doc;
+}

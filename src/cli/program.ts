@@ -1,0 +1,73 @@
+/** The command line itself: commands, flags, help, and what is said about a wrong one. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { scrub } from '../config/scrub.ts';
+import { NaruError } from '../errors/errors.ts';
+import { runSync } from './commands/sync.ts';
+import type { Context } from './context.ts';
+import { errorEvent } from './error-event.ts';
+import { addFlags, helpFooter } from './flags.ts';
+import { flushed } from './printer.ts';
+import { eventText } from './progress.ts';
+
+const USAGE_EXIT = 2;
+
+/** Runs one command line (without `node` and the script). Resolves, once all output is written, to the exit code. */
+export async function runCli(args: readonly string[], context: Context): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram(context, async (run) => {
+    exitCode = await run;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    exitCode = usageExit(error, context);
+  }
+  await Promise.all([flushed(context.out), flushed(context.err)]);
+  return exitCode;
+}
+
+function buildProgram(context: Context, finish: (run: Promise<number>) => Promise<void>): Command {
+  const program = new Command('naru')
+    .description('Moves a live Redis to another one.')
+    .version(readVersion(), '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.out.write(text),
+      writeErr: (text) => void context.err.write(text),
+      // Errors come back as exceptions, and are printed as all errors are.
+      outputError: () => {},
+      getOutHelpWidth: () => context.out.columns || 100,
+      getErrHelpWidth: () => context.err.columns || 100,
+    });
+  const sync = program
+    .command('sync')
+    .description('Copy everything by replication (PSYNC), then follow changes until stopped.')
+    .usage('--from <url> --to <url> [options]')
+    .allowExcessArguments(false)
+    .action((flags: Record<string, unknown>) => finish(runSync(flags, context)));
+  addFlags(sync, 'sync');
+  sync.addHelpText('after', helpFooter());
+  return program;
+}
+
+/** Help and version are exceptions too, with exit code 0; help that nobody asked for is a usage error. */
+function usageExit(error: CommanderError, context: Context): number {
+  if (error.exitCode === 0) return 0;
+  if (error.code === 'commander.help') return USAGE_EXIT;
+  const [what = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const message = [withoutValue(what), ...suggestion].join(' ');
+  context.err.write(`${eventText(errorEvent(new NaruError('USAGE', message)))}\n`);
+  return USAGE_EXIT;
+}
+
+/** Commander quotes the argument that it does not know, and `--fom=redis://:password@host` is one argument. */
+function withoutValue(text: string): string {
+  return scrub(text.replace(/'(-[^'=]*)=.*'/s, "'$1'"));
+}
+
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,114 @@
+/** What a run tells, as text for people. Pure: an event in, text out. */
+import type { DoneEvent, ErrorEvent, ProgressEvent, StartedEvent, SyncEvent } from '../engine/events.ts';
+import { bytesText, countText, durationText, exactText } from './units.ts';
+
+/** Every event except progress: one or more full lines without a newline at the end. */
+export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
+  switch (event.event) {
+    case 'started':
+      return startedText(event);
+    case 'snapshot_done':
+      return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
+    case 'synced':
+      return `In sync after ${durationText(event.ms)}: the target holds everything up to offset ${event.offset}.`;
+    case 'warning':
+      return `warning ${event.code}: ${printable(event.message)}`;
+    case 'error':
+      return errorText(event);
+    case 'done':
+      return doneText(event);
+  }
+}
+
+/**
+ * One line on how far the run is, at most `width` columns. Where it does not fit, the least important parts are left out first, and
+ * what the run waits for is cut last.
+ */
+export function progressLine(event: ProgressEvent, width: number = Number.POSITIVE_INFINITY): string {
+  const parts = progressParts(event);
+  while (parts.length > 1 && join(parts).length > width) {
+    const least = Math.max(...parts.map((part) => part.rank));
+    parts.splice(
+      parts.findIndex((part) => part.rank === least),
+      1,
+    );
+    if (parts.every((part) => part.rank <= 1)) break;
+  }
+  return cut(join(parts), width);
+}
+
+interface Part {
+  text: string;
+  /** 0 is what must be seen; the largest goes first. */
+  rank: number;
+}
+
+function progressParts(event: ProgressEvent): Part[] {
+  const parts: Part[] = [{ text: event.phase, rank: 0 }];
+  const add = (rank: number, text: string): void => void parts.push({ text, rank });
+  if (event.waiting !== undefined) add(1, `waiting: ${printable(event.waiting)}`);
+  if (event.phase === 'snapshot') {
+    if (event.percent !== undefined) add(2, `${Math.floor(event.percent)}%`);
+    add(5, `${countText(event.keys)} keys`);
+    add(3, `${countText(event.keysPerSecond)} keys/s`);
+  } else if (event.phase !== 'connecting') {
+    add(5, `${countText(event.commands)} commands`);
+    add(3, `${countText(event.commandsPerSecond)} commands/s`);
+  }
+  add(4, `${bytesText(event.bytesPerSecond)}/s`);
+  add(2, `lag ${durationText(event.lagMs)} ${bytesText(event.lagBytes)}`);
+  if (event.etaMs !== undefined) add(3, `ETA ${durationText(event.etaMs)}`);
+  if (event.spoolDiskBytes > 0) add(6, `on disk ${bytesText(event.spoolDiskBytes)}`);
+  return parts;
+}
+
+function join(parts: readonly Part[]): string {
+  return parts.map((part) => part.text).join('  ');
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 3))}...`.slice(0, width);
+}
+
+function startedText(event: StartedEvent): string {
+  const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;
+  const target = `${printable(event.target)} (${printable(event.targetVersion)})`;
+  return `Copying ${source} to ${target}, from position ${event.replid}:${event.offset}.`;
+}
+
+function doneText(event: DoneEvent): string {
+  return [
+    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}.`,
+    `The target holds everything up to position ${event.replid}:${event.offset}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
+  ].join('\n');
+}
+
+/** Code and what happened; where; what to do. */
+function errorText(event: ErrorEvent): string {
+  const lines = [`error ${event.code}: ${printable(event.message)}`];
+  const where = placeText(event);
+  if (where !== '') lines.push(`  where: ${where}`);
+  lines.push(`  what to do: ${printable(event.advice)}`);
+  if (event.retry) lines.push('  Naru tries again.');
+  return lines.join('\n');
+}
+
+function placeText(event: ErrorEvent): string {
+  // The message of a config error names the option itself.
+  const side = event.side === 'config' ? undefined : event.side;
+  const node = [side, event.node].filter((word) => word !== undefined).join(' ');
+  const rest = (['offset', 'db', 'key', 'command'] as const)
+    .filter((field) => event[field] !== undefined)
+    .map((field) => `${field} ${event[field]}`);
+  return printable([node, ...rest].filter((word) => word !== '').join(', '));
+}
+
+function skippedText(skipped: number): string {
+  return skipped === 0 ? '' : `; ${exactText(skipped)} keys that existed were left as they are`;
+}
+
+/** A server's answer or a key's name must not steer the terminal. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+}

@@ -1,0 +1,175 @@
+/** What each kind of option looks like: how it is read, and how that is told to a user. */
+import { isNaruError, NaruError } from '../errors/errors.ts';
+import { Secret } from '../net/secret.ts';
+import { type Endpoint, parseEndpoint } from '../net/url.ts';
+import type { Kind, OptionSpec } from './options.ts';
+import { scrub } from './scrub.ts';
+
+/** What a kind is once it is read. Sizes in bytes, durations in milliseconds (`never` is Infinity). */
+export interface KindValue {
+  endpoint: Endpoint;
+  secret: Secret;
+  path: string;
+  size: number;
+  duration: number;
+  count: number;
+  enum: string;
+  boolean: boolean;
+  text: string;
+}
+
+/** What the library takes for it. */
+export interface KindInput {
+  endpoint: string | Endpoint;
+  secret: string | Secret;
+  path: string;
+  size: number | string;
+  duration: number | string;
+  count: number | string;
+  enum: string;
+  boolean: boolean;
+  text: string;
+}
+
+interface KindRow<K extends Kind> {
+  /** The word in angle brackets in `--help`. */
+  placeholder(spec: OptionSpec): string;
+  /** Ends the sentence "allowed: ...". */
+  allowed(spec: OptionSpec): string;
+  /** Undefined: not allowed. */
+  read(raw: unknown, spec: OptionSpec): KindValue[K] | undefined;
+}
+
+const SIZE_UNITS: Record<string, number> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3 };
+
+/** Node's timers hold a signed 32-bit number of milliseconds, and fire at once where it is larger. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
+  endpoint: {
+    placeholder: () => 'url',
+    allowed: () => 'redis://[user[:password]@]host[:port][/db], rediss:// for TLS',
+    read: (raw) => (typeof raw === 'string' ? parseEndpoint(raw) : (asObject(raw) as Endpoint | undefined)),
+  },
+  secret: {
+    placeholder: () => 'secret',
+    allowed: () => 'text that is not empty',
+    read: (raw) => (raw instanceof Secret ? raw : nonEmpty(raw) ? Secret.of(raw as string) : undefined),
+  },
+  path: { placeholder: () => 'path', allowed: () => 'a path', read: nonEmpty },
+  size: {
+    placeholder: () => 'size',
+    allowed: (spec) => `a size such as 512KiB, 16MiB or 2GB${atLeast(spec)}`,
+    read: (raw, spec) => withMin(readSize(raw), spec, readSize),
+  },
+  duration: {
+    placeholder: () => 'duration',
+    allowed: (spec) =>
+      `a duration such as 500ms, 5s, 10m or 2h, at most 596h${atLeast(spec)}${spec.never ? ', or never' : ''}`,
+    read: (raw, spec) =>
+      withMin(readDuration(raw, spec.never === true), spec, (text) => readDuration(text, false)),
+  },
+  count: {
+    placeholder: () => 'n',
+    allowed: (spec) => `a whole number${atLeast(spec)}`,
+    read: (raw, spec) => withMin(readCount(raw), spec, readCount),
+  },
+  enum: {
+    placeholder: (spec) => spec.values!.join('|'),
+    allowed: (spec) => spec.values!.join(', '),
+    read: (raw, spec) => spec.values!.find((value) => value === raw),
+  },
+  boolean: { placeholder: () => '', allowed: () => 'true or false', read: readBoolean },
+  text: { placeholder: () => 'text', allowed: () => 'text that is not empty', read: nonEmpty },
+};
+
+/**
+ * Reads one value of an option. `origin` says where it came from, for the message.
+ * @throws NaruError CONFIG_INVALID that names the option, the origin and what is allowed; never a secret or a URL's password
+ */
+export function readOption(name: string, spec: OptionSpec, raw: unknown, origin: string): KindValue[Kind] {
+  const kind: KindRow<Kind> = KINDS[spec.kind];
+  try {
+    const value = kind.read(raw, spec);
+    if (value !== undefined) return value;
+  } catch (error) {
+    // parseEndpoint says which part is at fault, and never repeats any of it.
+    throw isNaruError(error) ? invalid(`${name} (${origin}): ${error.message}`) : error;
+  }
+  const shown = spec.kind === 'secret' || spec.kind === 'endpoint' ? '' : ` ${show(raw)}`;
+  throw invalid(`${name} (${origin}): the value${shown} can not be used; allowed: ${kind.allowed(spec)}`);
+}
+
+function invalid(message: string): NaruError {
+  return new NaruError('CONFIG_INVALID', message, { side: 'config' });
+}
+
+function show(raw: unknown): string {
+  const text = scrub(typeof raw === 'string' ? JSON.stringify(raw) : String(raw));
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}
+
+function asObject(raw: unknown): object | undefined {
+  return typeof raw === 'object' && raw !== null ? raw : undefined;
+}
+
+function nonEmpty(raw: unknown): string | undefined {
+  return typeof raw === 'string' && raw !== '' ? raw : undefined;
+}
+
+function readSize(raw: unknown): number | undefined {
+  const bytes = typeof raw === 'number' ? raw : readWithUnit(raw, SIZE_UNITS);
+  return bytes !== undefined && Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : undefined;
+}
+
+function readDuration(raw: unknown, mayBeNever: boolean): number | undefined {
+  if (mayBeNever && (raw === 'never' || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
+  // A bare number in text would leave open whether seconds or milliseconds are meant; 0 is the same in both.
+  const ms = typeof raw === 'number' ? raw : raw === '0' ? 0 : readWithUnit(raw, DURATION_UNITS);
+  return ms !== undefined && ms <= LONGEST_TIMER_MS ? ms : undefined;
+}
+
+function readCount(raw: unknown): number | undefined {
+  const count = typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : raw;
+  return Number.isSafeInteger(count) ? (count as number) : undefined;
+}
+
+function readBoolean(raw: unknown): boolean | undefined {
+  if (typeof raw === 'boolean') return raw;
+  if (raw === 'true' || raw === 'yes' || raw === '1') return true;
+  if (raw === 'false' || raw === 'no' || raw === '0') return false;
+  return undefined;
+}
+
+function readWithUnit(raw: unknown, units: Record<string, number>): number | undefined {
+  const match = typeof raw === 'string' ? /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(raw) : null;
+  if (!match) return undefined;
+  const unit = units[match[2]!.toLowerCase()];
+  return unit === undefined ? undefined : Number(match[1]) * unit;
+}
+
+function withMin(
+  value: number | undefined,
+  spec: OptionSpec,
+  read: (text: string) => number | undefined,
+): number | undefined {
+  const min = spec.min === undefined ? 0 : read(spec.min)!;
+  return value !== undefined && value >= min ? value : undefined;
+}
+
+function atLeast(spec: OptionSpec): string {
+  return spec.min === undefined ? '' : `, at least ${spec.min}`;
+}

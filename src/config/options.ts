@@ -1,0 +1,259 @@
+/**
+ * The one table of options. Types, defaults, flags, variables, keys of naru.toml, `--help` and docs/reference/options.md all come
+ * from it. Each source of values overrides the one before it: default, naru.toml, environment, flag.
+ */
+export type Kind =
+  | 'endpoint'
+  | 'secret'
+  | 'path'
+  | 'size'
+  | 'duration'
+  | 'count'
+  | 'enum'
+  | 'boolean'
+  | 'text';
+
+export type OptionGroup = 'Endpoints' | 'TLS' | 'Copying' | 'Limits' | 'Timing' | 'Output and files';
+
+export interface OptionSpec {
+  readonly kind: Kind;
+  readonly group: OptionGroup;
+  /** One line for `--help` and the reference. `{side}` stands for source or target. */
+  readonly doc: string;
+  readonly commands: readonly 'sync'[];
+  /** As a user would write it. An option without a default is unset until somebody sets it. */
+  readonly default?: string;
+  /** The words that an `enum` allows. */
+  readonly values?: readonly string[];
+  /** The smallest `size`, `duration` or `count`, as a user would write it; 0 if absent. */
+  readonly min?: string;
+  /** A `duration` that may be `never`. */
+  readonly never?: true;
+  /** False: not on the command line, where other users of the machine and the shell's history would see it. */
+  readonly flag?: false;
+  /** False: not in naru.toml. */
+  readonly toml?: false;
+  /** False: for the command line only, no option of the library. */
+  readonly library?: false;
+}
+
+const common = {
+  from: {
+    kind: 'endpoint',
+    group: 'Endpoints',
+    doc: 'where data comes from: redis://[user[:password]@]host[:port][/db]; rediss:// for TLS (required)',
+    commands: ['sync'],
+  },
+  to: {
+    kind: 'endpoint',
+    group: 'Endpoints',
+    doc: 'where data goes, in the same form (required)',
+    commands: ['sync'],
+  },
+  'tls-ca': {
+    kind: 'path',
+    group: 'TLS',
+    doc: 'PEM file of the CA that signed the certificates of both sides',
+    commands: ['sync'],
+  },
+  'tls-cert': {
+    kind: 'path',
+    group: 'TLS',
+    doc: 'PEM file of the certificate that is shown to both sides; needs --tls-key',
+    commands: ['sync'],
+  },
+  'tls-key': { kind: 'path', group: 'TLS', doc: 'PEM file of the key to --tls-cert', commands: ['sync'] },
+  'tls-insecure': {
+    kind: 'boolean',
+    group: 'TLS',
+    doc: 'do not verify certificates; anybody on the way can read and change the data',
+    commands: ['sync'],
+    default: 'false',
+  },
+  'on-conflict': {
+    kind: 'enum',
+    group: 'Copying',
+    doc: 'what to do with keys that exist in the target; unset: a target that is not empty is refused',
+    commands: ['sync'],
+    values: ['overwrite', 'skip', 'fail'],
+  },
+  'until-synced': {
+    kind: 'boolean',
+    group: 'Copying',
+    doc: 'end once the target holds everything, instead of following changes until stopped',
+    commands: ['sync'],
+    default: 'false',
+  },
+  functions: {
+    kind: 'enum',
+    group: 'Copying',
+    doc: 'function libraries of the source',
+    commands: ['sync'],
+    values: ['copy', 'skip'],
+    default: 'copy',
+  },
+  publish: {
+    kind: 'boolean',
+    group: 'Copying',
+    doc: 'forward PUBLISH and SPUBLISH too',
+    commands: ['sync'],
+    default: 'false',
+  },
+  'psync-command': {
+    kind: 'text',
+    group: 'Copying',
+    doc: 'name of the PSYNC command at the source, where it is renamed',
+    commands: ['sync'],
+    default: 'PSYNC',
+  },
+  dir: {
+    kind: 'path',
+    group: 'Limits',
+    doc: 'directory of the spool on disk',
+    commands: ['sync'],
+    default: './naru-data',
+  },
+  'spool-memory': {
+    kind: 'size',
+    group: 'Limits',
+    doc: 'memory for what was received and is not yet applied',
+    commands: ['sync'],
+    default: '16 MiB',
+    min: '64 KiB',
+  },
+  'spool-max': {
+    kind: 'size',
+    group: 'Limits',
+    doc: 'most disk space for what was received and is not yet applied',
+    commands: ['sync'],
+    default: '64 GiB',
+    min: '64 KiB',
+  },
+  'in-flight': {
+    kind: 'size',
+    group: 'Limits',
+    doc: 'most bytes sent to the target and not yet acknowledged',
+    commands: ['sync'],
+    default: '4 MiB',
+    min: '1 KiB',
+  },
+  'big-key-size': {
+    kind: 'size',
+    group: 'Limits',
+    doc: 'a larger key is copied in parts, never held whole',
+    commands: ['sync'],
+    default: '16 MiB',
+    min: '1 KiB',
+  },
+  'connect-timeout': {
+    kind: 'duration',
+    group: 'Timing',
+    doc: 'how long one attempt to connect may take',
+    commands: ['sync'],
+    default: '5s',
+    min: '1ms',
+  },
+  'give-up-after': {
+    kind: 'duration',
+    group: 'Timing',
+    doc: 'how long a lost link is tried again before the run fails',
+    commands: ['sync'],
+    default: 'never',
+    never: true,
+  },
+  'drain-timeout': {
+    kind: 'duration',
+    group: 'Timing',
+    doc: 'how long a stopped run may go on applying what it has received',
+    commands: ['sync'],
+    default: '10s',
+  },
+  'progress-interval': {
+    kind: 'duration',
+    group: 'Output and files',
+    doc: 'time between two progress events',
+    commands: ['sync'],
+    default: '1s',
+    min: '1ms',
+  },
+  json: {
+    kind: 'boolean',
+    group: 'Output and files',
+    doc: 'write one JSON object a line to stdout, for machines',
+    commands: ['sync'],
+    default: 'false',
+    library: false,
+  },
+  config: {
+    kind: 'path',
+    group: 'Output and files',
+    doc: 'file with options; without it ./naru.toml is read where it exists',
+    commands: ['sync'],
+    toml: false,
+    library: false,
+  },
+} as const;
+
+const perSide = {
+  username: { kind: 'text', group: 'Endpoints', doc: 'user at the {side}', commands: ['sync'] },
+  password: {
+    kind: 'secret',
+    group: 'Endpoints',
+    doc: 'password at the {side}',
+    commands: ['sync'],
+    flag: false,
+    toml: false,
+  },
+  'password-file': {
+    kind: 'path',
+    group: 'Endpoints',
+    doc: 'file whose first line is the password at the {side}',
+    commands: ['sync'],
+  },
+  'tls-ca': { kind: 'path', group: 'TLS', doc: '--tls-ca for the {side} only', commands: ['sync'] },
+  'tls-cert': { kind: 'path', group: 'TLS', doc: '--tls-cert for the {side} only', commands: ['sync'] },
+  'tls-key': { kind: 'path', group: 'TLS', doc: '--tls-key for the {side} only', commands: ['sync'] },
+  'tls-insecure': {
+    kind: 'boolean',
+    group: 'TLS',
+    doc: '--tls-insecure for the {side} only',
+    commands: ['sync'],
+  },
+  'tls-server-name': {
+    kind: 'text',
+    group: 'TLS',
+    doc: 'name that the certificate of the {side} must have, where it is not the host',
+    commands: ['sync'],
+  },
+} as const;
+
+type Common = typeof common;
+type PerSide = typeof perSide;
+
+export type Side = 'from' | 'to';
+export type CommonName = keyof Common;
+export type SideOptionName = keyof PerSide;
+export type OptionName = CommonName | `${Side}-${SideOptionName}`;
+
+/** The table's row for a name, as a type. */
+export type SpecOf<Name extends OptionName> = Name extends CommonName
+  ? Common[Name]
+  : Name extends `${Side}-${infer Part extends SideOptionName}`
+    ? PerSide[Part]
+    : never;
+
+export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
+  ...common,
+  ...forSide('from', 'source'),
+  ...forSide('to', 'target'),
+};
+
+export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
+
+function forSide<S extends Side>(side: S, word: string): Record<`${S}-${SideOptionName}`, OptionSpec> {
+  const rows = Object.entries(perSide).map(([name, spec]) => [
+    `${side}-${name}`,
+    { ...spec, doc: spec.doc.replace('{side}', word) },
+  ]);
+  return Object.fromEntries(rows);
+}

@@ -1,0 +1,122 @@
+/** The options of `sync`: what a user of the library gives, and what a run works with. */
+import { NaruError } from '../errors/errors.ts';
+import type { TlsOptions } from '../net/connection.ts';
+import type { Endpoint } from '../net/url.ts';
+import { readTls, withCredentials } from './endpoints.ts';
+import { type KindInput, type KindValue, readOption } from './kinds.ts';
+import { type Camel, camelName, envName, flagName, tomlName } from './names.ts';
+import { didYouMean } from './nearest.ts';
+import { type CommonName, OPTION_NAMES, OPTIONS, type OptionName, type SpecOf } from './options.ts';
+
+type ForLibrary<N extends OptionName> = N extends OptionName
+  ? SpecOf<N> extends { library: false }
+    ? never
+    : N
+  : never;
+type Words<N extends OptionName> = SpecOf<N> extends { values: readonly (infer W)[] } ? W : never;
+type Kinds<N extends OptionName> = SpecOf<N>['kind'];
+type Input<N extends OptionName> = Kinds<N> extends 'enum' ? Words<N> : KindInput[Kinds<N>];
+type Value<N extends OptionName> = Kinds<N> extends 'enum' ? Words<N> : KindValue[Kinds<N>];
+type Unset<N extends OptionName> = SpecOf<N> extends { default: string } ? never : undefined;
+
+/**
+ * What a user of the library gives: the options of docs/reference/options.md in camel case. Sizes are bytes or text such as '16 MiB';
+ * durations are milliseconds or text such as '5s'.
+ */
+export type SyncOptions = { from: string | Endpoint; to: string | Endpoint } & {
+  [N in Exclude<ForLibrary<OptionName>, 'from' | 'to'> as Camel<N>]?: Input<N> | undefined;
+} & {
+  /** TLS material in memory; takes the place of all tls options of this side. */
+  fromTls?: TlsOptions | undefined;
+  toTls?: TlsOptions | undefined;
+};
+
+type RunOptionName = Exclude<ForLibrary<CommonName>, 'from' | 'to' | `tls-${string}`>;
+
+/**
+ * What a run works with: every default is filled in, credentials are part of the endpoints, files are read. Sizes are bytes, durations
+ * milliseconds (never: Infinity). It is a valid SyncOptions too, and resolves to itself.
+ */
+export type ResolvedSyncOptions = {
+  from: Endpoint;
+  to: Endpoint;
+  /** Set exactly where the endpoint speaks TLS. */
+  fromTls: TlsOptions | undefined;
+  toTls: TlsOptions | undefined;
+} & { [N in RunOptionName as Camel<N>]: Value<N> | Unset<N> };
+
+/** Where the value of an option came from, by its name in camel case: `--spool-memory`, `NARU_DIR`, `naru.toml: dir`. */
+export type Origins = Readonly<Record<string, string>>;
+
+/** Every option that was read, by its name in camel case. */
+export type OptionValues = { [N in OptionName as Camel<N>]?: Value<N> };
+
+/**
+ * Checks options, fills in defaults, merges credentials and reads files (password files too, each once).
+ * @throws NaruError USAGE where `from` or `to` is missing, CONFIG_INVALID for all else that can not be used
+ */
+export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}): ResolvedSyncOptions {
+  const given = options as Readonly<Record<string, unknown>>;
+  refuseUnknown(given);
+  const values = readAll(given, origins);
+  const from = withCredentials('from', values, origins);
+  const to = withCredentials('to', values, origins);
+  const fromTls = readTls('from', from, options.fromTls, values, origins);
+  const toTls = readTls('to', to, options.toTls, values, origins);
+  refuseTlsWithoutUse(values, fromTls ?? toTls, origins);
+  const run = RUN_KEYS.map((key) => [key, values[key]]);
+  return { ...Object.fromEntries(run), from, to, fromTls, toTls };
+}
+
+const RUN_KEYS: readonly (keyof OptionValues)[] = OPTION_NAMES.filter(
+  (name) => OPTIONS[name].library !== false && !/^(from|to|tls)(-|$)/.test(name),
+).map(camelName);
+
+/** Not in the table, and allowed: they are objects, which only the library can give. */
+const OBJECT_KEYS: readonly string[] = ['fromTls', 'toTls', 'signal'];
+
+const LIBRARY_KEYS: readonly string[] = OPTION_NAMES.filter((name) => OPTIONS[name].library !== false).map(
+  camelName,
+);
+
+function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
+  for (const key of Object.keys(given)) {
+    if (LIBRARY_KEYS.includes(key) || OBJECT_KEYS.includes(key)) continue;
+    throw new NaruError('CONFIG_INVALID', `${key} is no option of sync${didYouMean(key, LIBRARY_KEYS)}`, {
+      side: 'config',
+    });
+  }
+}
+
+function readAll(given: Readonly<Record<string, unknown>>, origins: Origins): OptionValues {
+  const values: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    const spec = OPTIONS[name];
+    const key = camelName(name);
+    const raw = given[key] ?? spec.default;
+    if (raw !== undefined) values[key] = readOption(name, spec, raw, origins[key] ?? `option ${key}`);
+    else if (name === 'from' || name === 'to') throw missing(name);
+  }
+  return values;
+}
+
+function missing(name: 'from' | 'to'): NaruError {
+  return new NaruError(
+    'USAGE',
+    `${name} is missing: give ${flagName(name)} <url>, ${envName(name)}, or ${tomlName(name)} in naru.toml`,
+    { side: 'config' },
+  );
+}
+
+/** Who gives a CA means TLS: to go on without it would send everything in the clear. */
+function refuseTlsWithoutUse(values: OptionValues, used: TlsOptions | undefined, origins: Origins): void {
+  if (used !== undefined) return;
+  for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const) {
+    if (values[key] === undefined) continue;
+    throw new NaruError(
+      'CONFIG_INVALID',
+      `${key} (${origins[key] ?? 'option'}) is given, but neither from nor to is a rediss:// address`,
+      { side: 'config' },
+    );
+  }
+}
