@@ -66,7 +66,7 @@ describe('LZF', () => {
     const ops: (Buffer | { back: number; length: number })[] = [];
     for (let i = 0; i < 4000; i++) {
       ops.push(Buffer.from(`${i}:${i * 7919}`));
-      ops.push({ back: Math.min(8192, ops.length * 3), length: 2 + ((i * 37) % 263) });
+      ops.push({ back: Math.min(8192, ops.length * 3), length: 3 + ((i * 37) % 262) });
     }
     const { packed, plain } = assemble(ops);
     expect(plain.length).toBeGreaterThan(400_000);
