@@ -113,7 +113,7 @@ export class Segments {
     if (segment.users > 0) return;
     this.removals = this.removals
       .then(() => this.files.remove(segment.path))
-      .then(() => segment.file.close())
+      .finally(() => segment.file.close())
       .catch((error: unknown) => {
         this.removalError ??= error;
       });

@@ -47,6 +47,7 @@ export interface SpoolOptions {
  */
 export class Spool {
   private readonly place: SpoolPlace;
+  private readonly slabBytes: number;
   private readonly slabs: Slabs;
   private readonly segments: Segments;
   private readonly ahead: ReadAhead;
@@ -68,6 +69,7 @@ export class Spool {
   private constructor(options: SpoolOptions, segments: Segments) {
     const start = options.start ?? 0;
     const slabBytes = options.slabBytes ?? SLAB_BYTES;
+    this.slabBytes = slabBytes;
     const count = Math.max(1, Math.floor((options.memoryBytes ?? MEMORY_BYTES) / slabBytes));
     this.place = options;
     this.segments = segments;
@@ -220,6 +222,11 @@ export class Spool {
   }
 
   // ---- state
+
+  /** Bytes of memory taken so far: at most the option `memoryBytes` and three slabs. */
+  get memoryBytes(): number {
+    return (this.slabs.allocated + this.ahead.allocated) * this.slabBytes;
+  }
 
   /** Unreleased bytes on disk. */
   get diskBytes(): number {
