@@ -2,22 +2,12 @@
 import { NaruError } from '../errors/errors.ts';
 import { FormatError } from '../protocol/format-error.ts';
 import { type Reply, ReplyDecoder, ReplyError } from '../protocol/resp/reply.ts';
-import type { Connection, Reader } from './connection.ts';
+import { Connection, type OpenOptions, type Reader } from './connection.ts';
+import { greet } from './greeting.ts';
+import { ServerError } from './server-error.ts';
+import type { Endpoint } from './url.ts';
 
-/** An error reply to a command. */
-export class ServerError extends Error {
-  /** Its first word: `ERR`, `NOAUTH`, `WRONGTYPE` ... */
-  readonly code: string;
-  /** The whole text, with the code. */
-  readonly text: string;
-
-  constructor(code: string, text: string) {
-    super(text);
-    this.name = 'ServerError';
-    this.code = code;
-    this.text = text;
-  }
-}
+export { ServerError } from './server-error.ts';
 
 interface Call {
   resolve(reply: Reply): void;
@@ -77,8 +67,7 @@ export class RespClient {
   #answer(reply: Reply): void {
     const call = this.#calls.shift();
     if (call === undefined) {
-      const text = reply instanceof ReplyError ? `: ${reply.message}` : '';
-      this.#refuse('LINK_LOST', `The server answered something that was not asked${text}.`);
+      this.#refuse('LINK_LOST', 'The server answered something that was not asked.');
     } else if (reply instanceof ReplyError) {
       call.reject(new ServerError(reply.code, reply.message));
     } else {
@@ -96,6 +85,27 @@ export class RespClient {
   #fail(error: NaruError): void {
     this.#lost ??= error;
     for (const call of this.#calls.splice(0)) call.reject(this.#lost);
+  }
+}
+
+export interface ClientOptions extends OpenOptions {
+  /** What `CLIENT LIST` of the server shows; `naru` where absent. */
+  readonly clientName?: string;
+}
+
+/**
+ * Connects, logs in, and makes sure that it is a Redis that answers. Rejects with NaruError: UNREACHABLE, TLS_FAILED, AUTH_FAILED,
+ * NO_PERMISSION, NOT_REDIS, CONFIG_INVALID (no such database), LINK_LOST, and while the server loads SOURCE_LOADING or
+ * TARGET_UNAVAILABLE. `timeoutMs` holds for connecting and for the greeting, each.
+ */
+export async function openClient(endpoint: Endpoint, options: ClientOptions): Promise<RespClient> {
+  const client = new RespClient(await Connection.open(endpoint, options));
+  try {
+    await greet(client, endpoint, options);
+    return client;
+  } catch (error) {
+    client.connection.destroy();
+    throw error;
   }
 }
 

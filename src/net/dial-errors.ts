@@ -1,5 +1,5 @@
 /** Turns what node says of a connection that failed into the project's errors: a sentence, and the system's own code. */
-import { NaruError } from '../errors/errors.ts';
+import { isNaruError, NaruError } from '../errors/errors.ts';
 
 /** Where a message speaks of; `tls` whether the address asks for it. */
 export interface Peer {
@@ -76,10 +76,21 @@ export function lostError(error: unknown, peer: Peer, begun: boolean): NaruError
 
 /** Nothing came within the time: the peer is silent, or its port speaks another protocol. */
 export function timeoutError(connected: boolean, timeoutMs: number, peer: Peer): NaruError {
-  const cause = Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' });
+  const cause = timeoutCause(timeoutMs);
   if (!connected) return wrap('UNREACHABLE', `No connection within ${timeoutMs} ms`, cause, peer);
   const sentence = `The port accepts connections but did not answer the TLS handshake within ${timeoutMs} ms: it may be the plain one (redis://)`;
   return wrap('TLS_FAILED', sentence, cause, peer);
+}
+
+/** The cause of an error that came of waiting: by its code a silence is told from a wrong answer. */
+export function timeoutCause(timeoutMs: number): Error {
+  return Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' });
+}
+
+/** A signal's reason that is one of the project's errors is passed on. */
+export function abortedError(reason: unknown, { side, node }: Pick<Peer, 'side' | 'node'>): NaruError {
+  if (isNaruError(reason)) return reason;
+  return new NaruError('UNREACHABLE', 'Connecting was stopped.', { side, node }, { cause: reason });
 }
 
 function wrap(

@@ -1,8 +1,8 @@
 /** Opens a socket: TCP, unix or TLS, with a time limit and an abort signal, its bytes wired to an intake. It comes back paused. */
 import net from 'node:net';
 import tls from 'node:tls';
-import { isNaruError, NaruError } from '../errors/errors.ts';
-import { dialError, type Peer, timeoutError, tlsError } from './dial-errors.ts';
+import type { NaruError } from '../errors/errors.ts';
+import { abortedError, dialError, type Peer, timeoutError, tlsError } from './dial-errors.ts';
 import type { Intake } from './intake.ts';
 import type { Endpoint } from './url.ts';
 
@@ -42,7 +42,7 @@ export function dial<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const { timeoutMs, signal } = options;
-    if (signal?.aborted) return reject(aborted(signal, peer));
+    if (signal?.aborted) return reject(abortedError(signal.reason, peer));
     const socket = start(endpoint, options, peer, intake, reject);
     if (socket === undefined) return;
     socket.pause();
@@ -58,7 +58,7 @@ export function dial<T>(
       reject(error);
     };
     const onError = (error: Error) => settle(dialError(error, peer));
-    const onAbort = () => settle(aborted(signal as AbortSignal, peer));
+    const onAbort = () => settle(abortedError(signal?.reason, peer));
     const timer = setTimeout(() => settle(timeoutError(connected, timeoutMs, peer)), timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.on('error', onError);
@@ -123,11 +123,4 @@ function where(endpoint: Endpoint): net.NetConnectOpts {
     port: endpoint.port ?? 6379,
     autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS,
   };
-}
-
-function aborted(signal: AbortSignal, peer: Peer): NaruError {
-  const reason: unknown = signal.reason;
-  if (isNaruError(reason)) return reason;
-  const place = { side: peer.side, node: peer.node };
-  return new NaruError('UNREACHABLE', 'Connecting was stopped.', place, { cause: reason });
 }
