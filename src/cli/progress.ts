@@ -25,23 +25,20 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
  * what the run waits for is cut last.
  */
 export function progressLine(event: ProgressEvent, width: number = Number.POSITIVE_INFINITY): string {
-  const parts = progressParts(event);
-  while (parts.length > 1 && join(parts).length > width) {
-    const least = Math.max(...parts.map((part) => part.rank));
-    parts.splice(
-      parts.findIndex((part) => part.rank === least),
-      1,
-    );
-    if (parts.every((part) => part.rank <= 1)) break;
+  let parts = progressParts(event);
+  for (let rank = LEAST_IMPORTANT; rank > 1 && join(parts).length > width; rank--) {
+    parts = parts.filter((part) => part.rank < rank);
   }
   return cut(join(parts), width);
 }
 
 interface Part {
   text: string;
-  /** 0 is what must be seen; the largest goes first. */
+  /** From 0, what must be seen, to LEAST_IMPORTANT, what goes first. */
   rank: number;
 }
+
+const LEAST_IMPORTANT = 6;
 
 function progressParts(event: ProgressEvent): Part[] {
   const parts: Part[] = [{ text: event.phase, rank: 0 }];
@@ -58,7 +55,7 @@ function progressParts(event: ProgressEvent): Part[] {
   add(4, `${bytesText(event.bytesPerSecond)}/s`);
   add(2, `lag ${durationText(event.lagMs)} ${bytesText(event.lagBytes)}`);
   if (event.etaMs !== undefined) add(3, `ETA ${durationText(event.etaMs)}`);
-  if (event.spoolDiskBytes > 0) add(6, `on disk ${bytesText(event.spoolDiskBytes)}`);
+  if (event.spoolDiskBytes > 0) add(LEAST_IMPORTANT, `on disk ${bytesText(event.spoolDiskBytes)}`);
   return parts;
 }
 

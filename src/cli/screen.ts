@@ -13,6 +13,12 @@ const CLEAR_LINE = '\r\x1b[K';
 const RED = '31';
 const YELLOW = '33';
 
+interface TerminalEnv {
+  readonly TERM?: string | undefined;
+  /** Set to anything that is not empty: no colours. */
+  readonly NO_COLOR?: string | undefined;
+}
+
 export class Screen implements Printer {
   readonly #out: Output;
   readonly #err: Output;
@@ -21,12 +27,12 @@ export class Screen implements Printer {
   #liveLine = '';
   #lastPlain: ProgressEvent | undefined;
 
-  constructor(out: Output, err: Output, env: Readonly<Record<string, string | undefined>>) {
-    const dumb = env['TERM'] === 'dumb';
+  constructor(out: Output, err: Output, env: TerminalEnv) {
+    const dumb = env.TERM === 'dumb';
     this.#out = out;
     this.#err = err;
     this.#live = out.isTTY === true && !dumb;
-    this.#colour = err.isTTY === true && !dumb && !env['NO_COLOR'];
+    this.#colour = err.isTTY === true && !dumb && !env.NO_COLOR;
   }
 
   event(event: SyncEvent): void {

@@ -13,7 +13,7 @@ export function withCredentials(side: Side, values: OptionValues, origins: Origi
   const username = values[`${side}Username`];
   const password = passwordOf(side, values, origins);
   return {
-    ...values[side]!,
+    ...(values[side] as Endpoint),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
   };
@@ -26,7 +26,9 @@ function passwordOf(side: Side, values: OptionValues, origins: Origins): Secret 
   const where = label(side, 'password-file', origins);
   if (password !== undefined)
     throw invalid(`${where} and ${label(side, 'password', origins)}: give one of them`);
-  const line = readFile(file, where).toString('utf8').split(/\r?\n/, 1)[0]!;
+  const line = readFile(file, where)
+    .toString('utf8')
+    .replace(/\r?\n.*/s, '');
   if (line === '') throw invalid(`${where}: the first line of ${file} is empty`);
   return Secret.of(line);
 }

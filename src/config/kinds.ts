@@ -88,9 +88,9 @@ export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
     read: (raw, spec) => withMin(readCount(raw), spec, readCount),
   },
   enum: {
-    placeholder: (spec) => spec.values!.join('|'),
-    allowed: (spec) => spec.values!.join(', '),
-    read: (raw, spec) => spec.values!.find((value) => value === raw),
+    placeholder: (spec) => words(spec).join('|'),
+    allowed: (spec) => words(spec).join(', '),
+    read: (raw, spec) => words(spec).find((value) => value === raw),
   },
   boolean: { placeholder: () => '', allowed: () => 'true or false', read: readBoolean },
   text: { placeholder: () => 'text', allowed: () => 'text that is not empty', read: nonEmpty },
@@ -157,7 +157,7 @@ function readBoolean(raw: unknown): boolean | undefined {
 function readWithUnit(raw: unknown, units: Record<string, number>): number | undefined {
   const match = typeof raw === 'string' ? /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(raw) : null;
   if (!match) return undefined;
-  const unit = units[match[2]!.toLowerCase()];
+  const unit = units[(match[2] as string).toLowerCase()];
   return unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
@@ -166,8 +166,12 @@ function withMin(
   spec: OptionSpec,
   read: (text: string) => number | undefined,
 ): number | undefined {
-  const min = spec.min === undefined ? 0 : read(spec.min)!;
+  const min = read(spec.min ?? '0') ?? 0;
   return value !== undefined && value >= min ? value : undefined;
+}
+
+function words(spec: OptionSpec): readonly string[] {
+  return spec.values ?? [];
 }
 
 function atLeast(spec: OptionSpec): string {

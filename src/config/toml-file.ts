@@ -36,7 +36,7 @@ function parseToml(path: string): Record<string, unknown> {
   } catch (error) {
     // The parser's own message quotes the lines around the fault, which may hold a password.
     if (error instanceof TomlError) {
-      const what = error.message.split('\n', 1)[0]!.replace('Invalid TOML document: ', '');
+      const what = error.message.replace('Invalid TOML document: ', '').replace(/\n.*/s, '');
       throw invalid(`${path}:${error.line}:${error.column}: not valid TOML: ${what}`);
     }
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';

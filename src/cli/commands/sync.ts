@@ -11,7 +11,8 @@ import { Screen } from '../screen.ts';
 
 /** `flags` are those that were set, by their names in camel case. Resolves, once all output is written, to the exit code. */
 export async function runSync(flags: Readonly<Record<string, unknown>>, context: Context): Promise<number> {
-  let printer = choosePrinter(flags['json'] === true, context);
+  const { json } = flags;
+  let printer = choosePrinter(json === true, context);
   try {
     const layered = layerOptions('sync', flags, context.env);
     printer = choosePrinter(wantsJson(layered), context);
@@ -70,8 +71,9 @@ function choosePrinter(json: boolean, context: Context): Printer {
 }
 
 function wantsJson(layered: Layered): boolean {
-  const raw = layered.values['json'] ?? false;
-  return readOption('json', OPTIONS.json, raw, layered.origins['json'] ?? 'default') === true;
+  const { json = false } = layered.values;
+  const { json: origin = 'default' } = layered.origins;
+  return readOption('json', OPTIONS.json, json, origin) === true;
 }
 
 function resolve(layered: Layered): ResolvedSyncOptions {
