@@ -15,7 +15,7 @@ export class Arrivals {
   private times: Float64Array = new Float64Array(1024);
   private head = 0;
   private tail = 0;
-  /** The entry that the last question hit: questions come in ascending order, mostly. */
+  /** The entry that the last question hit, maybe one that was dropped since: questions come in ascending order, mostly. */
   private cursor = 0;
 
   constructor(entriesMax: number = ENTRIES_MAX) {
@@ -47,7 +47,6 @@ export class Arrivals {
   /** Forgets bytes before `offset`. The entry that stands for `offset` stays. */
   dropBefore(offset: number): void {
     while (this.head + 1 < this.tail && (this.offsets[this.head + 1] as number) <= offset) this.head++;
-    if (this.cursor < this.head) this.cursor = this.head;
     if (this.entries < this.entriesMax / 4) this.resolutionMs = RESOLUTION_MS;
   }
 

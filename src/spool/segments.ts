@@ -84,8 +84,7 @@ export class Segments {
     if (segment === undefined) throw new Error(`no file holds offset ${offset}`);
     segment.users++;
     try {
-      const left = segment.start + this.segmentBytes - offset;
-      const n = await segment.file.read(into.subarray(0, left), offset - segment.start);
+      const n = await segment.file.read(into, offset - segment.start);
       if (n === 0) throw new Error(`${segment.path} is shorter than what was written to it`);
       return n;
     } finally {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Random } from '../../test/support/random.ts';
-import { failAfterWrite, failRead, holdWrites } from '../../test/support/spool-faults.ts';
+import { countReads, failAfterWrite, failRead, holdWrites } from '../../test/support/spool-faults.ts';
 import { isNaruError, type NaruError } from '../errors/errors.ts';
 import { SLAB_BYTES } from './slabs.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
@@ -214,6 +214,23 @@ describe('behind memory', () => {
   });
 });
 
+describe('reading ahead', () => {
+  it('fetches two buffers and then waits for the reader', async () => {
+    const counted = countReads();
+    const spool = await small({ files: counted.files });
+    await putAll(spool, 40 * KIB);
+    await spool.whenReadable();
+    for (let i = 0; i < 50; i++) await turn();
+    expect(counted.reads).toBe(2);
+    await readTo(spool, 1);
+    for (let i = 0; i < 50; i++) await turn();
+    expect(counted.reads).toBe(2);
+    await readTo(spool, 40 * KIB);
+    // 36 KiB were not in memory any more.
+    expect(counted.reads).toBe(36);
+  });
+});
+
 describe('waiting for the disk', () => {
   it('is writable again once the disk has taken some, and the reader does not matter', async () => {
     const hold = holdWrites();
@@ -375,10 +392,11 @@ describe('the directory', () => {
     const one = await small({ writeBehindBytes: 0 });
     await putAll(one, 10 * KIB);
     const two = await small({ writeBehindBytes: 0 });
-    for (let left = 10 * KIB; left > 0; left -= 100) {
+    for (let round = 0; round < 100; round++) {
       await two.whenWritable();
-      two.space().fill(1, 0, 1);
-      two.commit(1);
+      const n = Math.min(two.space().length, 200);
+      two.space().fill(1, 0, n);
+      two.commit(n);
       await putAll(one, 100);
     }
     await readTo(one, one.end);

@@ -53,6 +53,26 @@ export function failRead(code: string): SpoolFiles {
   });
 }
 
+export interface Counted {
+  files: SpoolFiles;
+  readonly reads: number;
+}
+
+/** Nothing goes wrong, and the reads are counted. */
+export function countReads(): Counted {
+  let reads = 0;
+  const files = wrap((operation, buffer, run) => {
+    if (operation === 'read') reads++;
+    return run(buffer);
+  });
+  return {
+    files,
+    get reads() {
+      return reads;
+    },
+  };
+}
+
 export interface HeldWrites {
   files: SpoolFiles;
   /** Writes that are under way. */
