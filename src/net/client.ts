@@ -1,5 +1,5 @@
 /** Commands and their replies over one connection: for questions and answers, not for the data's way. */
-import { NaruError } from '../errors/errors.ts';
+import { isNaruError, NaruError } from '../errors/errors.ts';
 import { FormatError } from '../protocol/format-error.ts';
 import { type Reply, ReplyDecoder, ReplyError } from '../protocol/resp/reply.ts';
 import { Connection, type OpenOptions, type Reader } from './connection.ts';
@@ -105,7 +105,21 @@ export async function openClient(endpoint: Endpoint, options: ClientOptions): Pr
     return client;
   } catch (error) {
     client.connection.destroy();
-    throw error;
+    if (!isNaruError(error) || error.code !== 'LINK_LOST' || !(await speaksTls(endpoint, options)))
+      throw error;
+    throw new NaruError('NOT_REDIS', 'The port speaks TLS: write rediss://.', error.place, { cause: error });
+  }
+}
+
+/** A server that wants TLS hangs up on plain words without any, as one that is going down does: so it is asked. */
+async function speaksTls(endpoint: Endpoint, options: OpenOptions): Promise<boolean> {
+  if (endpoint.tls || endpoint.path !== undefined) return false;
+  try {
+    const probe = await Connection.open({ ...endpoint, tls: true }, { ...options, tls: { insecure: true } });
+    probe.destroy();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -113,7 +113,7 @@ function parseUser(text: string): { username?: string; password?: Secret } {
 
 function parseHostAndPort(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text);
-  if (match === null) {
+  if (match === null || isIPv6(text)) {
     throw invalid('The host in the address can not be read: IPv6 stands in brackets, [::1]:6379.');
   }
   const port = match[3] === undefined ? DEFAULT_PORT : parsePort(match[3]);
