@@ -38,7 +38,7 @@ interface Part {
   rank: number;
 }
 
-const LEAST_IMPORTANT = 6;
+const LEAST_IMPORTANT = 8;
 
 function progressParts(event: ProgressEvent): Part[] {
   const parts: Part[] = [{ text: event.phase, rank: 0 }];
@@ -46,15 +46,15 @@ function progressParts(event: ProgressEvent): Part[] {
   if (event.waiting !== undefined) add(1, `waiting: ${printable(event.waiting)}`);
   if (event.phase === 'snapshot') {
     if (event.percent !== undefined) add(2, `${Math.floor(event.percent)}%`);
-    add(5, `${countText(event.keys)} keys`);
-    add(3, `${countText(event.keysPerSecond)} keys/s`);
+    add(7, `${countText(event.keys)} keys`);
+    add(4, `${countText(event.keysPerSecond)} keys/s`);
   } else if (event.phase !== 'connecting') {
-    add(5, `${countText(event.commands)} commands`);
-    add(3, `${countText(event.commandsPerSecond)} commands/s`);
+    add(7, `${countText(event.commands)} commands`);
+    add(4, `${countText(event.commandsPerSecond)} commands/s`);
   }
-  add(4, `${bytesText(event.bytesPerSecond)}/s`);
-  add(2, `lag ${durationText(event.lagMs)} ${bytesText(event.lagBytes)}`);
-  if (event.etaMs !== undefined) add(3, `ETA ${durationText(event.etaMs)}`);
+  add(6, `${bytesText(event.bytesPerSecond)}/s`);
+  add(3, `lag ${durationText(event.lagMs)} ${bytesText(event.lagBytes)}`);
+  if (event.etaMs !== undefined) add(5, `ETA ${durationText(event.etaMs)}`);
   if (event.spoolDiskBytes > 0) add(LEAST_IMPORTANT, `on disk ${bytesText(event.spoolDiskBytes)}`);
   return parts;
 }

@@ -19,9 +19,8 @@ afterEach(() => {
 });
 
 function start(main: string, args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    env: { PATH: process.env['PATH'], ...env },
-  });
+  const { PATH } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { env: { PATH, ...env } });
   children.push(child);
   return child;
 }
