@@ -29,7 +29,7 @@ export async function greet(client: RespClient, endpoint: Endpoint, options: Gre
     await select(client, endpoint.db);
     await setName(client, options.clientName ?? 'naru');
   } catch (error) {
-    throw notRedis(error, client, endpoint) ?? error;
+    throw withoutSecret(notRedis(error, client, endpoint) ?? error, endpoint);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
@@ -143,6 +143,13 @@ function notRedis(error: unknown, client: RespClient, endpoint: Endpoint): NaruE
   const sentence = OTHERS.find(([pattern]) => pattern.test(shown))?.[1];
   if (sentence === undefined && endpoint.password === undefined) return error;
   return errorAt(client, 'NOT_REDIS', sentence ?? 'The peer does not speak the protocol of Redis.');
+}
+
+/** Whatever a server says about other commands than AUTH may hold the password too, if it is a strange one. */
+function withoutSecret(error: unknown, { password }: Endpoint): unknown {
+  const secret = password?.reveal() ?? '';
+  if (secret === '' || !isNaruError(error) || !error.message.includes(secret)) return error;
+  return new NaruError(error.code, error.message.replaceAll(secret, String(password)), error.place);
 }
 
 function silentError(client: RespClient, timeoutMs: number): NaruError {
