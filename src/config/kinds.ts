@@ -61,7 +61,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
   endpoint: {
     placeholder: () => 'url',
-    allowed: () => 'redis://[user[:password]@]host[:port][/db], rediss:// for TLS',
+    allowed: () =>
+      'an address such as redis://host:6379/0, rediss://user:password@host, host:port or unix:///path.sock?db=0',
     read: (raw) => (typeof raw === 'string' ? parseEndpoint(raw) : (asObject(raw) as Endpoint | undefined)),
   },
   secret: {

@@ -106,13 +106,6 @@ const common = {
     commands: ['sync'],
     default: 'PSYNC',
   },
-  dir: {
-    kind: 'path',
-    group: 'Limits',
-    doc: 'directory of the spool on disk',
-    commands: ['sync'],
-    default: './naru-data',
-  },
   'spool-memory': {
     kind: 'size',
     group: 'Limits',
@@ -167,6 +160,13 @@ const common = {
     doc: 'how long a stopped run may go on applying what it has received',
     commands: ['sync'],
     default: '10s',
+  },
+  dir: {
+    kind: 'path',
+    group: 'Output and files',
+    doc: 'directory of the spool on disk',
+    commands: ['sync'],
+    default: './naru-data',
   },
   'progress-interval': {
     kind: 'duration',
