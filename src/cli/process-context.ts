@@ -3,9 +3,8 @@ import type { Context } from './context.ts';
 
 export function processContext(): Context {
   const { stdout, stderr } = process;
-  const readerGone = new Promise<void>((resolve) => {
-    // EPIPE: `naru sync | head` is an ordinary way to end. Any other failure to write leaves nobody to tell it to, either.
-    stdout.on('error', () => resolve());
+  const outputLost = new Promise<string>((resolve) => {
+    stdout.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
   stderr.on('error', () => {});
   return {
@@ -13,7 +12,7 @@ export function processContext(): Context {
     err: stderr,
     env: process.env,
     onSignal,
-    onReaderGone: (callback) => void readerGone.then(callback),
+    onOutputLost: (callback) => void outputLost.then(callback),
     exit: (code) => process.exit(code),
     loadSync: async () => (await import('../engine/sync.ts')).sync,
   };

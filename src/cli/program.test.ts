@@ -14,7 +14,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
     err,
     env,
     onSignal: () => () => {},
-    onReaderGone: () => {},
+    onOutputLost: () => {},
     exit: () => {},
     loadSync: async () => (given: SyncOptions) => {
       options = given;

@@ -1,5 +1,10 @@
 /** The command line as a process: what a shell, a pipe, a signal and the process list see of it. */
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  execFileSync,
+  spawn,
+} from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -13,7 +18,7 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const SCRIPTED = fileURLToPath(new URL('./scripted-main.ts', import.meta.url));
 const ENDPOINTS = ['--from', 'redis://127.0.0.1:1', '--to', 'redis://127.0.0.1:2'];
 
-const children: ChildProcessWithoutNullStreams[] = [];
+const children: ChildProcess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
@@ -136,8 +141,24 @@ describe('signals', () => {
   });
 });
 
-describe('a reader that goes away', () => {
-  it('ends the run quietly', async () => {
+describe('output that is lost', () => {
+  it.runIf(process.platform === 'linux')('ends the run, and says why, when the disk is full', async () => {
+    const full = openSync('/dev/full', 'w');
+    const args = ['--import', 'tsx', SCRIPTED, 'sync', ...ENDPOINTS, '--json'];
+    const env = { ...process.env, NARU_TEST_SCRIPT: 'chatty' };
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', full, 'pipe'] });
+    children.push(child);
+    let stderr = '';
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = await once(child, 'close');
+    closeSync(full);
+    expect(stderr).toBe('stdout can not be written (ENOSPC): applying what was received, then ending.\n');
+    expect(code).toBe(0);
+  });
+
+  it('ends the run quietly when the reader goes away', async () => {
     const child = startScript('chatty', ['--json']);
     await once(child.stdout, 'data');
     child.stdout.destroy();

@@ -34,7 +34,7 @@ async function follow(run: SyncRun, printer: Printer, context: Context): Promise
   // It fails together with the iterator, which is where the failure is seen.
   run.result.catch(() => {});
   const stopListening = stopOnSignal(run, printer, context);
-  context.onReaderGone(() => run.stop());
+  stopOnLostOutput(run, printer, context);
   let told = false;
   try {
     for await (const event of run) {
@@ -62,6 +62,15 @@ function stopOnSignal(run: SyncRun, printer: Printer, context: Context): () => v
     }
     stopping = true;
     printer.note(`${signal}: applying what was received, then ending. Once more ends at once.`);
+    run.stop();
+  });
+}
+
+/** `naru sync | head` is an ordinary way to end. A log on a full disk is not, and stderr may still be read. */
+function stopOnLostOutput(run: SyncRun, printer: Printer, context: Context): void {
+  context.onOutputLost((code) => {
+    if (code !== 'EPIPE')
+      printer.note(`stdout can not be written (${code}): applying what was received, then ending.`);
     run.stop();
   });
 }
