@@ -6,7 +6,7 @@
  *     begin('set')     element*                                  end
  *     begin('zset')    (element score)*                          end
  *     begin('hash')    (element element fieldExpireAt)*          end      field, value, its expiry
- *     begin('stream')  (streamEntry element*)* streamMeta
+ *     begin('stream')  (streamEntry element* | streamDeleted)* streamMeta
  *                      (streamGroup (streamConsumer streamPending*)*)* end
  *     begin('module')  one element: the raw bytes                end
  *
@@ -38,6 +38,8 @@ export interface ValueSink {
   fieldExpireAt(ms: number): void;
   /** An entry that is not deleted; `pairs` fields follow, each with its value. */
   streamEntry(ms: bigint, seq: bigint, pairs: number): void;
+  /** An entry that was deleted, and whose node still tells its id. Deleted entries that no node tells of are many more. */
+  streamDeleted?(ms: bigint, seq: bigint): void;
   streamMeta(meta: StreamMeta): void;
   /** `entriesRead` is -1n where it is not known. `name` is a copy. */
   streamGroup(name: Buffer, lastMs: bigint, lastSeq: bigint, entriesRead: bigint): void;

@@ -1,4 +1,16 @@
-import type { RdbSink } from './sink.ts';
+/** Walks an RDB that comes in slices. */
+import { Crc64 } from '../checksum/crc64.ts';
+import { FormatError } from '../format-error.ts';
+import { Carry } from './carry.ts';
+import { LAYOUT_KEY_META, LAYOUT_MODULE_AUX, LAYOUT_SLOT_IMPORT, PROGRAM_START } from './grammar.ts';
+import { HeldString } from './held-string.ts';
+import { bigLengthAt, checkedLength, wholeLength } from './length.ts';
+import { keyMetaName, moduleName } from './module-name.ts';
+import { PassOver } from './pass-over.ts';
+import type { EntryView, Flavour, RdbSink } from './sink.ts';
+import { Skipper } from './skip.ts';
+import * as t from './types.ts';
+import { ValueDecoder } from './value-decoder.ts';
 
 export interface WalkerOptions {
   /** entries whose serialized value (for a plain string: whose uncompressed value) is larger go to `bigEntry` */
@@ -7,18 +19,507 @@ export interface WalkerOptions {
   verifyChecksum?: boolean;
 }
 
-export declare class RdbWalker {
-  constructor(sink: RdbSink, options: WalkerOptions);
-  /** Walks `buf[start, end)` and returns `end`, or at the RDB's end the position behind it. */
-  write(buf: Buffer, start: number, end: number): number;
+const MAGIC_BYTES = 9;
+const CHECKSUM_BYTES = 8;
+
+/** What the next byte belongs to. */
+const MAGIC = 0;
+/** an opcode, or an entry's type */
+const OPCODE = 1;
+/** a value whose key is known, held in the carry up to now */
+const VALUE = 2;
+/** a value that goes to a ValueSink as it comes */
+const BIG = 3;
+/** something that is passed over and not held */
+const PASS = 4;
+const KEY_META = 5;
+const CHECKSUM = 6;
+const DONE = 7;
+
+/**
+ * The simple idea, to append every slice to what is left of the last one and parse again from the beginning of the entry, copies everything
+ * and takes quadratic time for an entry of many slices. Here an entry that lies whole in the slice is walked in place. Only the beginning
+ * of one that does not goes to the carry, together with so much of the next slice as its end needs; then the walk goes on in the slice. The
+ * skipper keeps its place in the value while the carry grows, so that no byte is skipped twice.
+ *
+ * Invariant between calls: the carry holds the last `carry.length` bytes before `offset`, and they begin an item (in VALUE: an entry).
+ */
+export class RdbWalker {
+  readonly #sink: RdbSink;
+  readonly #bigEntryBytes: number;
+  readonly #crc: Crc64 | undefined;
+  /** absolute offset up to which the checksum has been taken */
+  #crcTo = 0;
+  readonly #carry = new Carry();
+  readonly #skipper = new Skipper();
+  readonly #passOver = new PassOver();
+  readonly #key = new HeldString();
+  readonly #view: EntryView;
+  #decoder: ValueDecoder | undefined;
+  #state = MAGIC;
+  #offset = 0;
+  #entryOffset = 0;
+  /** where the slice began that `write` was given */
+  #start = 0;
+  /** absolute offset of `buf[0]` of the buffer that is being looked at */
+  #base = 0;
+  #version = 0;
+  #flavour: Flavour = 'redis';
+  /** in VALUE: offsets from the entry's type byte; a key that was decoded into the scratch has no place in the entry */
+  #keyAt = 0;
+  #keyInEntry = false;
+  #valueAt = 0;
+  /** how many bytes the item in the carry needs at least */
+  #need = 0;
+  #metaLeft = 0;
+
+  constructor(sink: RdbSink, options: WalkerOptions) {
+    this.#sink = sink;
+    this.#bigEntryBytes = options.bigEntryBytes;
+    this.#crc = options.verifyChecksum === false ? undefined : new Crc64();
+    const none = Buffer.alloc(0);
+    this.#view = {
+      keyBuf: none,
+      keyStart: 0,
+      keyEnd: 0,
+      type: 0,
+      valueBuf: none,
+      valueStart: 0,
+      valueEnd: 0,
+      expireAtMs: -1,
+      idleSeconds: -1,
+      freq: -1,
+      offset: 0,
+      db: 0,
+    };
+  }
+
   /** The end was reached. */
-  readonly finished: boolean;
+  get finished(): boolean {
+    return this.#state === DONE;
+  }
+
   /** Absolute offset of the next byte that `write` expects. */
-  readonly offset: number;
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** Absolute offset of the first opcode of the entry that is not complete yet (or of what follows the last one): where to go back to. */
-  readonly entryOffset: number;
+  get entryOffset(): number {
+    return this.#entryOffset;
+  }
+
+  /** Walks `buf[start, end)` and returns `end`, or at the RDB's end the position behind it. */
+  write(buf: Buffer, start: number, end: number): number {
+    const origin = this.#offset - start;
+    this.#start = start;
+    let pos = start;
+    while (pos < end && this.#state !== DONE) {
+      if (this.#state === PASS) pos = this.#pass(buf, pos, end, origin);
+      else if (this.#state === BIG) pos = this.#feed(buf, pos, end, origin);
+      else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
+      else pos = this.#walk(buf, pos, end, origin);
+    }
+    if (this.#state < CHECKSUM) this.#count(buf, pos, origin);
+    this.#offset = origin + pos;
+    return pos;
+  }
+
   /** Goes back to an `entryOffset` seen before, which lay in database `db`; the caller then writes the bytes from there again. */
-  restart(offset: number, db: number): void;
+  restart(offset: number, db: number): void {
+    this.#carry.clear();
+    this.#decoder = undefined;
+    this.#state = offset === 0 ? MAGIC : OPCODE;
+    this.#offset = offset;
+    this.#entryOffset = offset;
+    this.#metaLeft = 0;
+    this.#view.db = db;
+    this.#forget();
+  }
+
   /** No more bytes come: throws FormatError 'truncated' if not finished. */
-  end(): void;
+  end(): void {
+    if (this.#state !== DONE) throw new FormatError('truncated', 'the RDB breaks off', this.#offset);
+  }
+
+  /** The checksum is taken over absolute offsets, so that what is written again after a restart does not count twice. */
+  #count(buf: Buffer, to: number, origin: number): void {
+    const from = Math.max(this.#start, this.#crcTo - origin);
+    if (from >= to) return;
+    this.#crc?.update(buf, from, to);
+    this.#crcTo = origin + to;
+  }
+
+  /** Item by item in place. What is not whole at the end goes to the carry. */
+  #walk(buf: Buffer, start: number, end: number, origin: number): number {
+    this.#base = origin;
+    let pos = start;
+    while (pos < end) {
+      const next = this.#item(buf, pos, end);
+      if (next < 0) {
+        this.#carry.begin(buf, pos, end);
+        return end;
+      }
+      pos = next;
+      if (this.#state === CHECKSUM) {
+        this.#count(buf, pos, origin);
+        if (this.#version < 5) this.#finish();
+      }
+      if (this.#state !== OPCODE && this.#state !== KEY_META) return pos;
+    }
+    return pos;
+  }
+
+  /** Adds as much to the carry as its item seems to need. Once that is whole, the walk goes on in the slice, behind it. */
+  #fill(buf: Buffer, pos: number, end: number, origin: number): number {
+    const held = this.#carry.length;
+    const added = this.#carry.append(buf, pos, end, this.#need);
+    this.#base = origin + pos - held;
+    if (held + added < this.#need) return pos + added;
+    const carried = this.#carry.buf;
+    const next =
+      this.#state === VALUE ? this.#resumeValue(carried, held + added) : this.#item(carried, 0, held + added);
+    if (next < 0) return pos + added;
+    this.#carry.clear();
+    // Not while PASS: that skips on from where it is.
+    return pos + next - held;
+  }
+
+  /**
+   * One item: the magic, an opcode with what belongs to it, or an entry. Returns the position behind it, or -1 if it is not whole; then
+   * `need` says how many bytes it needs at least.
+   */
+  #item(buf: Buffer, pos: number, end: number): number {
+    if (this.#state === OPCODE) {
+      const first = buf[pos] as number;
+      return first < t.OP_SLOT_IMPORT_OR_KEY_META
+        ? this.#entry(buf, pos, end, first)
+        : this.#opcode(buf, pos, end, first);
+    }
+    if (this.#state === MAGIC) return this.#magic(buf, pos, end);
+    return this.#state === KEY_META ? this.#keyMetaClass(buf, pos, end) : this.#checksum(buf, pos, end);
+  }
+
+  #lacks(bytes: number): -1 {
+    this.#need = bytes;
+    return -1;
+  }
+
+  /** `REDIS` and four digits, or `VALKEY` and three. */
+  #magic(buf: Buffer, pos: number, end: number): number {
+    const text = buf.toString('latin1', pos, Math.min(end, pos + MAGIC_BYTES));
+    const magic = text.startsWith('VALKEY') ? 'VALKEY' : 'REDIS';
+    if (!text.startsWith(magic.slice(0, text.length)) && !'VALKEY'.startsWith(text)) {
+      throw new FormatError('malformed', 'not an RDB: no REDIS or VALKEY magic', this.#base + pos);
+    }
+    if (text.length < MAGIC_BYTES) return this.#lacks(MAGIC_BYTES);
+    const digits = text.slice(magic.length);
+    if (!/^\d+$/.test(digits)) {
+      throw new FormatError('malformed', 'no version in the magic', this.#base + pos);
+    }
+    this.#version = Number(digits);
+    this.#flavour = magic === 'VALKEY' ? 'valkey' : 'redis';
+    const known =
+      magic === 'VALKEY'
+        ? this.#version >= t.VALKEY_VERSION_MIN && this.#version <= t.VALKEY_VERSION_MAX
+        : this.#version >= 1 && this.#version <= t.REDIS_VERSION_MAX;
+    if (!known) {
+      throw new FormatError('unknown', `unknown RDB version ${magic}${digits}`, this.#base + pos);
+    }
+    this.#sink.header(this.#version, this.#flavour);
+    this.#state = OPCODE;
+    return this.#boundary(pos + MAGIC_BYTES);
+  }
+
+  /** An item is complete that is no part of an entry: one can go back to here. */
+  #boundary(pos: number): number {
+    this.#entryOffset = this.#base + pos;
+    return pos;
+  }
+
+  /** type key value */
+  #entry(buf: Buffer, pos: number, end: number, type: number): number {
+    const layout = t.grammarType(type, this.#flavour);
+    const view = this.#view;
+    const first = pos + 1 < end ? (buf[pos + 1] as number) : 255;
+    let valueAt: number;
+    if (first < 64 && pos + 2 + first <= end) {
+      this.#keyInEntry = true;
+      view.keyBuf = buf;
+      view.keyStart = pos + 2;
+      valueAt = pos + 2 + first;
+      view.keyEnd = valueAt;
+    } else {
+      const key = this.#key;
+      if (!key.read(buf, pos + 1, end, this.#base + pos + 1)) return this.#lacks(key.next - pos);
+      this.#keyInEntry = key.buf === buf;
+      view.keyBuf = key.buf;
+      view.keyStart = key.start;
+      view.keyEnd = key.end;
+      valueAt = key.next;
+    }
+    view.type = type;
+    if (type > 31 || PROGRAM_START[layout] === 0) throw this.#unknownType(pos);
+    this.#skipper.begin(layout, valueAt);
+    return this.#value(buf, pos, valueAt, end);
+  }
+
+  /** Skips the value, from where the skipper is, and hands out the entry if it is whole. */
+  #value(buf: Buffer, pos: number, valueAt: number, end: number): number {
+    const skipper = this.#skipper;
+    const view = this.#view;
+    let whole: boolean;
+    try {
+      whole = skipper.run(buf, end, this.#base);
+    } catch (error) {
+      throw this.#inEntry(error);
+    }
+    const big = this.#bigEntryBytes;
+    if (skipper.pos - valueAt > big || (view.type === t.TYPE_STRING && skipper.stringBytes > big)) {
+      return this.#enterBig(buf, valueAt, end);
+    }
+    if (!whole) {
+      this.#state = VALUE;
+      this.#keyAt = view.keyStart - pos;
+      this.#valueAt = valueAt - pos;
+      skipper.pos -= pos;
+      return this.#lacks(skipper.pos);
+    }
+    view.valueBuf = buf;
+    view.valueStart = valueAt;
+    view.valueEnd = skipper.pos;
+    view.offset = this.#entryOffset;
+    this.#state = OPCODE;
+    this.#entryOffset = this.#base + skipper.pos;
+    this.#sink.entry(view);
+    this.#forget();
+    return view.valueEnd;
+  }
+
+  /** The entry lies in the carry now, whose buffer may be another than the last time. */
+  #resumeValue(carried: Buffer, end: number): number {
+    const view = this.#view;
+    if (this.#keyInEntry) {
+      view.keyEnd += this.#keyAt - view.keyStart;
+      view.keyStart = this.#keyAt;
+      view.keyBuf = carried;
+    }
+    return this.#value(carried, 0, this.#valueAt, end);
+  }
+
+  #enterBig(buf: Buffer, valueAt: number, end: number): number {
+    const view = this.#view;
+    view.valueBuf = buf;
+    view.valueStart = valueAt;
+    view.valueEnd = valueAt;
+    view.offset = this.#entryOffset;
+    this.#state = BIG;
+    const key = Buffer.from(view.keyBuf.subarray(view.keyStart, view.keyEnd));
+    const sink = this.#sink.bigEntry(view);
+    this.#decoder = new ValueDecoder(view.type, this.#flavour, sink, this.#base + valueAt, key);
+    this.#forget();
+    return this.#feed(buf, valueAt, end, this.#base);
+  }
+
+  #feed(buf: Buffer, pos: number, end: number, origin: number): number {
+    const decoder = this.#decoder as ValueDecoder;
+    const next = decoder.write(buf, pos, end);
+    if (decoder.done) {
+      this.#decoder = undefined;
+      this.#state = OPCODE;
+      this.#entryOffset = origin + next;
+    }
+    return next;
+  }
+
+  /** What stood before one key does not hold for the next. */
+  #forget(): void {
+    this.#view.expireAtMs = -1;
+    this.#view.idleSeconds = -1;
+    this.#view.freq = -1;
+  }
+
+  #unknownType(pos: number): FormatError {
+    const view = this.#view;
+    const key = Buffer.from(view.keyBuf.subarray(view.keyStart, view.keyEnd));
+    const what =
+      view.type === t.TYPE_MODULE_PRE_GA ? 'module value of a Redis 4.0 release candidate' : 'unknown type';
+    return new FormatError('unknown', `${what} (${view.type})`, this.#base + pos, { type: view.type, key });
+  }
+
+  #inEntry(error: unknown): unknown {
+    if (!(error instanceof FormatError) || error.key !== undefined) return error;
+    const { keyBuf, keyStart, keyEnd, type } = this.#view;
+    const message = error.message.replace(/ at offset \d+$/, '');
+    return new FormatError(error.fault, message, error.offset, {
+      type,
+      key: Buffer.from(keyBuf.subarray(keyStart, keyEnd)),
+    });
+  }
+
+  #opcode(buf: Buffer, pos: number, end: number, opcode: number): number {
+    const view = this.#view;
+    switch (opcode) {
+      case t.OP_EXPIRE_MS:
+        if (pos + 9 > end) return this.#lacks(9);
+        view.expireAtMs = timeAt(buf, pos + 1);
+        return pos + 9;
+      case t.OP_EXPIRE:
+        if (pos + 5 > end) return this.#lacks(5);
+        view.expireAtMs = Math.max(buf.readInt32LE(pos + 1) * 1000, 0);
+        return pos + 5;
+      case t.OP_FREQ:
+        if (pos + 2 > end) return this.#lacks(2);
+        view.freq = buf[pos + 1] as number;
+        return pos + 2;
+      case t.OP_IDLE: {
+        const next = this.#numbers(buf, pos, end, 1);
+        if (next > 0) view.idleSeconds = this.#n[0] as number;
+        return next;
+      }
+      case t.OP_EOF:
+        this.#state = CHECKSUM;
+        return this.#boundary(pos + 1);
+      case t.OP_SLOT_IMPORT_OR_KEY_META:
+        return this.#flavour === 'valkey' ? this.#slotImport(pos) : this.#keyMeta(buf, pos, end);
+      case t.OP_MODULE_AUX:
+        return this.#moduleAux(buf, pos, end);
+      case t.OP_FUNCTION_PRE_GA:
+        throw new FormatError(
+          'unknown',
+          'functions of a Redis 7.0 release candidate (opcode 246): load them into a released version first',
+          this.#base + pos,
+          { type: opcode },
+        );
+      default: {
+        const next = this.#information(buf, pos, end, opcode);
+        return next < 0 ? next : this.#boundary(next);
+      }
+    }
+  }
+
+  #information(buf: Buffer, pos: number, end: number, opcode: number): number {
+    if (opcode === t.OP_AUX) return this.#aux(buf, pos, end);
+    if (opcode === t.OP_FUNCTION_2) return this.#function(buf, pos, end);
+    const n = this.#n;
+    const next = this.#numbers(
+      buf,
+      pos,
+      end,
+      opcode === t.OP_SELECT_DB ? 1 : opcode === t.OP_RESIZE_DB ? 2 : 3,
+    );
+    if (next < 0) return next;
+    if (opcode === t.OP_SELECT_DB) {
+      this.#view.db = n[0] as number;
+      this.#sink.selectDb(n[0] as number);
+    } else if (opcode === t.OP_RESIZE_DB) this.#sink.resizeDb(n[0] as number, n[1] as number);
+    else this.#sink.slotInfo(n[0] as number, n[1] as number, n[2] as number);
+    return next;
+  }
+
+  readonly #n: number[] = [0, 0, 0];
+
+  /** Reads `count` lengths behind the opcode at `pos` into `#n`. */
+  #numbers(buf: Buffer, pos: number, end: number, count: number): number {
+    let at = pos + 1;
+    for (let i = 0; i < count; i++) {
+      const size = wholeLength(buf, at, end, this.#base + at);
+      if (size < 0) return this.#lacks(at + 1 - pos);
+      this.#n[i] = checkedLength(buf, at, this.#base + at);
+      at += size;
+    }
+    return at;
+  }
+
+  /** name value, two strings */
+  #aux(buf: Buffer, pos: number, end: number): number {
+    const string = this.#key;
+    if (!string.read(buf, pos + 1, end, this.#base + pos)) return this.#lacks(string.next - pos);
+    const name = string.buf.toString('latin1', string.start, string.end);
+    if (!string.read(buf, string.next, end, this.#base + pos)) return this.#lacks(string.next - pos);
+    this.#sink.aux(name, Buffer.from(string.buf.subarray(string.start, string.end)));
+    return string.next;
+  }
+
+  /** one string: the library's code */
+  #function(buf: Buffer, pos: number, end: number): number {
+    const string = this.#key;
+    if (!string.read(buf, pos + 1, end, this.#base + pos)) return this.#lacks(string.next - pos);
+    this.#sink.functionLibrary(buf, pos + 1, string.next);
+    return string.next;
+  }
+
+  /** module id, and data that is passed over */
+  #moduleAux(buf: Buffer, pos: number, end: number): number {
+    const size = wholeLength(buf, pos + 1, end, this.#base + pos + 1);
+    if (size < 0) return this.#lacks(2);
+    const next = pos + 1 + size;
+    this.#sink.moduleAux(moduleName(bigLengthAt(buf, pos + 1)));
+    return this.#leave(LAYOUT_MODULE_AUX, next);
+  }
+
+  /** Valkey 9: slots on their way to this node. */
+  #slotImport(pos: number): number {
+    return this.#leave(LAYOUT_SLOT_IMPORT, pos + 1);
+  }
+
+  /** Redis 8: number of classes; for each its specification (4 bytes, little endian) and data that is passed over */
+  #keyMeta(buf: Buffer, pos: number, end: number): number {
+    const next = this.#numbers(buf, pos, end, 1);
+    if (next < 0) return next;
+    this.#metaLeft = this.#n[0] as number;
+    if (this.#metaLeft > 0) this.#state = KEY_META;
+    return next;
+  }
+
+  #keyMetaClass(buf: Buffer, pos: number, end: number): number {
+    if (pos + 4 > end) return this.#lacks(4);
+    this.#sink.keyMeta(keyMetaName(buf.readUInt32LE(pos)));
+    return this.#leave(LAYOUT_KEY_META, pos + 4);
+  }
+
+  #leave(layout: number, pos: number): number {
+    this.#passOver.begin(layout);
+    this.#state = PASS;
+    return pos;
+  }
+
+  #pass(buf: Buffer, pos: number, end: number, origin: number): number {
+    const next = this.#passOver.write(buf, pos, end, origin);
+    return this.#passOver.done ? this.#passed(next, origin) : next;
+  }
+
+  #passed(pos: number, origin: number): number {
+    if (this.#metaLeft > 1) {
+      this.#metaLeft--;
+      this.#state = KEY_META;
+      return pos;
+    }
+    this.#state = OPCODE;
+    if (this.#metaLeft === 0) this.#entryOffset = origin + pos;
+    this.#metaLeft = 0;
+    return pos;
+  }
+
+  /** 8 bytes, little endian; 0 means that the source had checksums off. */
+  #checksum(buf: Buffer, pos: number, end: number): number {
+    if (pos + CHECKSUM_BYTES > end) return this.#lacks(CHECKSUM_BYTES);
+    const none = buf.readUInt32LE(pos) === 0 && buf.readUInt32LE(pos + 4) === 0;
+    if (!none && this.#crc?.equals(buf, pos) === false) {
+      throw new FormatError('checksum', 'the checksum does not match: the RDB was damaged', this.#base + pos);
+    }
+    this.#finish();
+    return this.#boundary(pos + CHECKSUM_BYTES);
+  }
+
+  #finish(): void {
+    this.#state = DONE;
+    this.#sink.finish(this.#version);
+  }
+}
+
+/** Milliseconds as 64 bits, little endian. Times beyond 2^53 ms, 285,000 years from now, become that. */
+function timeAt(buf: Buffer, pos: number): number {
+  const ms = buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
+  return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER);
 }
