@@ -1,12 +1,7 @@
 /** What the command line needs from the process around it; tests give their own. */
 import type { SyncOptions } from '../config/sync-options.ts';
-import type { DoneEvent, SyncEvent } from '../engine/events.ts';
+import type { SyncRun } from '../engine/sync.ts';
 import type { Output } from './printer.ts';
-
-export interface SyncRun extends AsyncIterable<SyncEvent> {
-  readonly result: Promise<DoneEvent>;
-  stop(): void;
-}
 
 export interface Context {
   readonly out: Output;

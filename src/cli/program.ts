@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { scrub } from '../config/scrub.ts';
+import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
-import { errorEvent } from './error-event.ts';
 import { addFlags, helpFooter } from './flags.ts';
 import { flushed } from './printer.ts';
 import { eventText } from './progress.ts';

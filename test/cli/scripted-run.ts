@@ -1,5 +1,4 @@
 /** A run that tells what a test has written down, for tests of the command line. */
-import type { SyncRun } from '../../src/cli/context.ts';
 import type {
   DoneEvent,
   ErrorEvent,
@@ -7,6 +6,7 @@ import type {
   SyncEvent,
   WarningEvent,
 } from '../../src/engine/events.ts';
+import type { SyncRun } from '../../src/engine/sync.ts';
 
 /** Yields events; resolves at `stopped` once the run was told to stop. */
 export type Script = (stopped: Promise<void>) => AsyncGenerator<SyncEvent, void>;
