@@ -388,6 +388,13 @@ describe('the directory', () => {
     expect(readdirSync(dir)).toEqual(['notes']);
   });
 
+  it('stays when somebody else put something there', async () => {
+    const spool = await small();
+    writeFileSync(join(dir, 'notes'), 'mine');
+    await spool.close();
+    expect(readdirSync(dir)).toEqual(['notes']);
+  });
+
   it('may be shared by mistake: nobody reads the bytes of another', async () => {
     const one = await small({ writeBehindBytes: 0 });
     await putAll(one, 10 * KIB);
