@@ -1,109 +1,25 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Random } from '../../test/support/random.ts';
-import { countReads, failAfterWrite, failRead, holdWrites } from '../../test/support/spool-faults.ts';
-import { isNaruError, type NaruError } from '../errors/errors.ts';
+import { describe, expect, it } from 'vitest';
+import { countReads, holdWrites } from '../../test/support/spool-faults.ts';
+import {
+  bytesAt,
+  dir,
+  expectBytes,
+  KIB,
+  MIB,
+  onDisk,
+  put,
+  putAll,
+  readTo,
+  small,
+  track,
+  useTempFolder,
+} from '../../test/support/spool-kit.ts';
 import { SLAB_BYTES } from './slabs.ts';
-import { Spool, type SpoolOptions } from './spool.ts';
+import { Spool } from './spool.ts';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-
-let top: string;
-let dir: string;
-let opened: Spool[] = [];
-
-beforeEach(() => {
-  top = mkdtempSync(join(tmpdir(), 'naru-spool-'));
-  dir = join(top, 'spool');
-});
-
-afterEach(async () => {
-  for (const spool of opened) await spool.close();
-  opened = [];
-  rmSync(top, { recursive: true, force: true });
-});
-
-/** Four slabs of 1 KiB, segments of 4 KiB. */
-async function small(options: Partial<SpoolOptions> = {}): Promise<Spool> {
-  const spool = await Spool.open({
-    dir,
-    memoryBytes: 4 * KIB,
-    slabBytes: KIB,
-    segmentBytes: 4 * KIB,
-    diskBytesMax: 100 * MIB,
-    writeBehindBytes: Infinity,
-    ...options,
-  });
-  opened.push(spool);
-  return spool;
-}
-
-// A block of prime length, repeated: no two slabs or segments begin alike, so bytes from a wrong place show.
-const block = new Random(7).bytes(1_000_003);
-const source = Buffer.concat([block, block]);
-
-function bytesAt(offset: number, n: number): Buffer {
-  const from = offset % block.length;
-  return source.subarray(from, from + n);
-}
-
-/** Commits up to `n` bytes of the source's data while there is room; returns how many. */
-function put(spool: Spool, n: number): number {
-  let done = 0;
-  while (done < n && spool.writable) {
-    const space = spool.space();
-    const take = Math.min(space.length, n - done, 64 * KIB);
-    bytesAt(spool.end, take).copy(space);
-    spool.commit(take);
-    done += take;
-  }
-  return done;
-}
-
-async function putAll(spool: Spool, n: number): Promise<void> {
-  for (let left = n; left > 0; ) {
-    await spool.whenWritable();
-    left -= put(spool, left);
-  }
-}
-
-function expectBytes(view: Buffer, offset: number): void {
-  if (!view.equals(bytesAt(offset, view.length))) throw new Error(`wrong bytes at ${offset}`);
-}
-
-async function readTo(spool: Spool, offset: number, each: (spool: Spool) => void = () => {}): Promise<void> {
-  while (spool.position < offset) {
-    const at = spool.position;
-    const view = spool.read(Math.min(64 * KIB, offset - at));
-    if (view === undefined) await spool.whenReadable();
-    else expectBytes(view, at);
-    each(spool);
-  }
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<NaruError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!isNaruError(error)) throw new Error(`not a NaruError: ${error}`);
-  return error;
-}
-
-const onDisk = (): number => readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
+useTempFolder();
 
 describe('in memory', () => {
   it('gives back what came, synchronously', async () => {
@@ -163,7 +79,7 @@ describe('in memory', () => {
 describe('behind memory', () => {
   it('is byte-exact over 300 MiB with a reader that stops for the first 200', async () => {
     const spool = await Spool.open({ dir, diskBytesMax: 1024 * MIB, writeBehindBytes: Infinity });
-    opened.push(spool);
+    track(spool);
     await putAll(spool, 200 * MIB);
     expect(spool.diskBytes).toBeGreaterThan(180 * MIB);
     const rest = putAll(spool, 100 * MIB);
@@ -292,121 +208,6 @@ describe('release', () => {
     expect(() => spool.seek(Number.NaN)).toThrow('outside');
     spool.seek(40);
     await readTo(spool, 100);
-  });
-});
-
-describe('failures', () => {
-  it('ENOSPC: says where, how much, and which knob', async () => {
-    const spool = await small({ files: failAfterWrite(5 * KIB + 7, 'ENOSPC') });
-    const error = await failureOf(putAll(spool, 50 * KIB));
-    expect(error.code).toBe('SPOOL_DISK_FULL');
-    expect(error.place.side).toBe('spool');
-    expect(error.message).toBe(
-      `no space left on the device: the spool in ${dir} holds 5.0 KiB and may need 100.0 MiB more ` +
-        '(--spool-max); free that much, or name another directory with --dir',
-    );
-    expect(spool.failure).toBe(error);
-    expect(spool.writable).toBe(false);
-    expect(await failureOf(spool.whenReadable())).toBe(error);
-  });
-
-  it('EDQUOT is a full disk, EIO is not', async () => {
-    const quota = await small({ files: failAfterWrite(0, 'EDQUOT') });
-    expect((await failureOf(putAll(quota, 50 * KIB))).code).toBe('SPOOL_DISK_FULL');
-    const broken = await small({ files: failAfterWrite(0, 'EIO') });
-    const error = await failureOf(putAll(broken, 50 * KIB));
-    expect(error.code).toBe('SPOOL_FAILED');
-    expect(error.message).toContain(`${dir} can not be used: EIO`);
-  });
-
-  it('a read that fails reaches the reader', async () => {
-    const spool = await small({ files: failRead('EIO') });
-    await putAll(spool, 20 * KIB);
-    expect((await failureOf(spool.whenReadable())).code).toBe('SPOOL_FAILED');
-  });
-
-  it('SPOOL_FULL at exactly diskBytesMax', async () => {
-    const spool = await small({ diskBytesMax: 10 * KIB });
-    await putAll(spool, 13 * KIB);
-    expect(spool.failure).toBeUndefined();
-    const error = await failureOf(putAll(spool, 10 * KIB));
-    expect(error.code).toBe('SPOOL_FULL');
-    expect(spool.diskBytes).toBe(10 * KIB);
-    expect(error.message).toMatch(
-      /holds the 10 KiB that it may \(--spool-max\): 1[34](\.\d)? KiB from the source wait/,
-    );
-  });
-
-  it('takes a commit of space() that was given out before the failure', async () => {
-    const spool = await small({ writeBehindBytes: 0, files: failAfterWrite(0, 'ENOSPC') });
-    put(spool, 10);
-    const space = spool.space();
-    while (spool.failure === undefined) await turn();
-    bytesAt(10, 5).copy(space);
-    spool.commit(5);
-    expect(spool.end).toBe(15);
-  });
-
-  it('refuses a directory that is a file', async () => {
-    writeFileSync(dir, '');
-    const error = await failureOf(small());
-    expect(error.code).toBe('SPOOL_FAILED');
-    expect(error.message).toContain(dir);
-  });
-
-  it.skipIf(process.getuid?.() === 0)('refuses a directory that it may not write to', async () => {
-    mkdirSync(dir);
-    chmodSync(dir, 0o500);
-    expect((await failureOf(small())).code).toBe('SPOOL_FAILED');
-  });
-
-  it('refuses more bytes than space() gave', async () => {
-    const spool = await small();
-    const n = spool.space().length;
-    expect(() => spool.commit(n + 1)).toThrow('space() gave 1024');
-    expect(() => spool.commit(-1)).toThrow('commit of -1');
-  });
-});
-
-describe('the directory', () => {
-  it('is for its owner only', async () => {
-    await small();
-    expect(statSync(dir).mode & 0o777).toBe(0o700);
-    const [name] = readdirSync(dir);
-    expect(statSync(join(dir, name as string)).mode & 0o777).toBe(0o600);
-  });
-
-  it('stays when it was there before, and loses segments of an earlier run', async () => {
-    mkdirSync(dir);
-    writeFileSync(join(dir, 'naru-spool-0000000000000000'), 'old');
-    writeFileSync(join(dir, 'naru-spool-0000000000004096'), 'old');
-    writeFileSync(join(dir, 'notes'), 'mine');
-    const spool = await small({ writeBehindBytes: 0 });
-    expect(readdirSync(dir).sort()).toEqual(['naru-spool-0000000000000000', 'notes']);
-    expect(onDisk()).toBe(4);
-    await spool.close();
-    expect(readdirSync(dir)).toEqual(['notes']);
-  });
-
-  it('stays when somebody else put something there', async () => {
-    const spool = await small();
-    writeFileSync(join(dir, 'notes'), 'mine');
-    await spool.close();
-    expect(readdirSync(dir)).toEqual(['notes']);
-  });
-
-  it('may be shared by mistake: nobody reads the bytes of another', async () => {
-    const one = await small({ writeBehindBytes: 0 });
-    await putAll(one, 10 * KIB);
-    const two = await small({ writeBehindBytes: 0 });
-    for (let round = 0; round < 100; round++) {
-      await two.whenWritable();
-      const n = Math.min(two.space().length, 200);
-      two.space().fill(1, 0, n);
-      two.commit(n);
-      await putAll(one, 100);
-    }
-    await readTo(one, one.end);
   });
 });
 
