@@ -48,7 +48,7 @@ export class RebuildCollection {
 
   element(buf: Buffer, start: number, end: number): void {
     const bytes = end - start;
-    if (this.#bytes + bytes > this.#chunkBytes) this.#makeRoom(bytes);
+    if (this.#bytes + bytes > this.#chunk.length) this.#makeRoom(bytes);
     const at = this.#bytes;
     if (bytes < 48) {
       // A call of copy costs more than so few bytes.
@@ -131,33 +131,36 @@ export class RebuildCollection {
     if (this.#elements >= this.#chunkElements || this.#bytes >= this.#chunkBytes) this.flush();
   }
 
-  /** Writes the whole elements; the beginning of one that is not whole moves to the front. Grows the chunk where one element needs it. */
   #makeRoom(bytes: number): void {
+    if (this.#bytes + bytes > this.#chunkBytes) this.#flushWhole();
+    this.#grow(this.#bytes + bytes);
+  }
+
+  /** Writes the whole elements; a field whose value is still to come moves to the front. */
+  #flushWhole(): void {
     const pending = this.#kind === 'hash' && this.#items % 2 === 1;
     const from = pending ? this.#start(this.#items - 1) : this.#bytes;
     const to = this.#bytes;
     if (pending) this.#items--;
     this.flush();
     this.#clear();
-    if (pending) {
-      this.#chunk.copyWithin(0, from, to);
-      this.#bytes = to - from;
-      this.#ends[0] = this.#bytes;
-      this.#items = 1;
-    }
-    this.#grow(this.#bytes + bytes);
+    if (!pending) return;
+    this.#chunk.copyWithin(0, from, to);
+    this.#bytes = to - from;
+    this.#ends[0] = this.#bytes;
+    this.#items = 1;
   }
 
   #grow(bytes: number): void {
     if (this.#chunk.length >= bytes) return;
-    const grown = Buffer.allocUnsafe(Math.max(bytes, this.#chunkBytes));
+    const grown = Buffer.allocUnsafe(Math.max(bytes, Math.min(2 * this.#chunk.length, this.#chunkBytes)));
     this.#chunk.copy(grown, 0, 0, this.#bytes);
     this.#chunk = grown;
   }
 
   /** A hash's value that comes in parts: HSET key field value, behind what was collected before. */
   #beginAlone(bytes: number): void {
-    this.#makeRoom(0);
+    this.#flushWhole();
     this.#command('HSET', 2);
     this.#item(0);
     this.#sink.argLength(bytes);
