@@ -103,6 +103,12 @@ const table = {
     advice:
       'The key exists in the target and --on-conflict is fail: use overwrite or skip, or remove the key.',
   },
+  FLUSH_REFUSED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The source was flushed while the target holds keys of its own (--on-conflict skip or fail): Naru does not remove those. Clear the migrated keys by hand and start again.',
+  },
   BAD_FORMAT: {
     policy: 'stop',
     exit: 1,

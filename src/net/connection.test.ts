@@ -69,6 +69,7 @@ describe('reading', () => {
   it('loses nothing that came before the reader', async () => {
     const { connection, peer } = await pair();
     await new Promise<void>((resolve) => peer.write('early ', () => resolve()));
+    await new Promise((resolve) => setTimeout(resolve, 20));
     const reader = new Collector(4);
     connection.setReader(reader);
     peer.write('late');

@@ -45,7 +45,6 @@ export function dial<T>(
     if (signal?.aborted) return reject(abortedError(signal.reason, peer));
     const socket = start(endpoint, options, peer, intake, reject);
     if (socket === undefined) return;
-    socket.pause();
     let connected = false;
     const settle = (error?: NaruError) => {
       clearTimeout(timer);
@@ -96,7 +95,7 @@ function plainSocket(endpoint: Endpoint, intake: Intake): net.Socket {
       return true;
     },
   };
-  return net.connect({ ...where(endpoint), onread });
+  return net.connect({ ...where(endpoint), onread }).pause();
 }
 
 function tlsSocket(endpoint: Endpoint, options: TlsOptions, intake: Intake): net.Socket {
@@ -112,8 +111,8 @@ function tlsSocket(endpoint: Endpoint, options: TlsOptions, intake: Intake): net
     servername: net.isIP(name) === 0 ? name : '',
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
   });
-  socket.pause();
-  return socket.on('data', (chunk: Buffer) => intake.chunk(chunk));
+  // Paused first: a listener for 'data' would set it reading.
+  return socket.pause().on('data', (chunk: Buffer) => intake.chunk(chunk));
 }
 
 function where(endpoint: Endpoint): net.NetConnectOpts {

@@ -1,0 +1,64 @@
+import { NaruError } from '../errors/errors.ts';
+import type { NodeFacts } from './facts.ts';
+
+export interface PrecheckInput {
+  source: NodeFacts;
+  target: NodeFacts;
+  sourceNode: string;
+  targetNode: string;
+  onConflict: string | undefined;
+}
+
+const CLOCK_SKEW_MS = 1000;
+
+/** What must be so before anything is written. Throws the first NaruError; returns what should be looked at but hinders nothing. */
+export function precheck(input: PrecheckInput): { code: string; message: string }[] {
+  const { source, target, sourceNode, targetNode } = input;
+  const atSource = { side: 'source', node: sourceNode } as const;
+  const atTarget = { side: 'target', node: targetNode } as const;
+  if (source.runId !== '' && source.runId === target.runId) {
+    throw new NaruError(
+      'SAME_SERVER',
+      `Source and target are the same server (run id ${source.runId})`,
+      atTarget,
+    );
+  }
+  if (target.role !== 'master') {
+    throw new NaruError(
+      'TARGET_IS_REPLICA',
+      `The target's role is ${target.role}: it takes no writes of ours`,
+      atTarget,
+    );
+  }
+  if (source.role !== 'master' && !source.masterLinkUp) {
+    throw new NaruError(
+      'SOURCE_NO_MASTER',
+      'The source is a replica whose link to its master is down',
+      atSource,
+    );
+  }
+  const keys = countKeys(target);
+  if (keys > 0 && input.onConflict === undefined) {
+    throw new NaruError('TARGET_NOT_EMPTY', `The target holds ${keys} key(s)`, atTarget);
+  }
+  return [...clocks(source, target), ...eviction(target)];
+}
+
+export function countKeys(facts: NodeFacts): number {
+  let keys = 0;
+  for (const count of facts.keyspace.values()) keys += count;
+  return keys;
+}
+
+function clocks(source: NodeFacts, target: NodeFacts): { code: string; message: string }[] {
+  const skewMs = target.clockMs - source.clockMs;
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return [];
+  const message = `The target's clock is ${skewMs} ms off the source's: keys expire by the target's clock, so that much earlier or later.`;
+  return [{ code: 'CLOCK_SKEW', message }];
+}
+
+function eviction(target: NodeFacts): { code: string; message: string }[] {
+  if (target.maxmemory === 0 || target.maxmemoryPolicy === 'noeviction') return [];
+  const message = `The target evicts keys (maxmemory-policy ${target.maxmemoryPolicy}) when it reaches maxmemory: what was copied may vanish there.`;
+  return [{ code: 'TARGET_EVICTS', message }];
+}

@@ -1,0 +1,51 @@
+import { delay } from '../net/backoff.ts';
+
+export interface SyncedWatchOptions {
+  /** bytes received and not acknowledged by the target */
+  lagBytes(): number;
+  /** the source's replication offset up to which the target holds everything */
+  ackedOffset(): number;
+  /** asks the source for the offset of its newest write; may reject (the source is away): asked again later */
+  sourceOffset(): Promise<number>;
+  now?: () => number;
+}
+
+const POLL_MS = 20;
+/** The source is asked only when what was received is nearly applied: before that the answer is known. */
+const NEAR_BYTES = 64 * 1024;
+/** A source that never pauses never shows a lag of zero: so long within `CLOSE_MS` counts as well. */
+const CLOSE_FOR_MS = 30_000;
+const CLOSE_MS = 1000;
+
+/**
+ * Waits for a moment of zero lag: the source says what its newest write is, and the target has acknowledged that already. Everything
+ * that was written before that moment is then in the target. Resolves to that offset; undefined if `signal` was aborted.
+ */
+export async function watchForSynced(
+  options: SyncedWatchOptions,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const now = options.now ?? Date.now;
+  let closeSince: number | undefined;
+  while (!signal.aborted) {
+    if (options.lagBytes() <= NEAR_BYTES) {
+      const asked = now();
+      const offset = await options.sourceOffset().catch(() => Number.NaN);
+      if (options.ackedOffset() >= offset) return offset;
+      while (options.ackedOffset() < offset && now() - asked < CLOSE_MS && !signal.aborted)
+        await pause(signal);
+      const close = options.ackedOffset() >= offset;
+      closeSince = close ? (closeSince ?? asked) : undefined;
+      if (closeSince !== undefined && now() - closeSince >= CLOSE_FOR_MS) return offset;
+    } else {
+      closeSince = undefined;
+    }
+    await pause(signal);
+  }
+  return undefined;
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  // An abort ends the loops that call this; it is no failure.
+  await delay(POLL_MS, signal).catch(() => {});
+}

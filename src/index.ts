@@ -1,0 +1,19 @@
+export type { SyncOptions } from './config/sync-options.ts';
+export type {
+  Counters,
+  DoneEvent,
+  ErrorEvent,
+  Phase,
+  ProgressEvent,
+  SnapshotDoneEvent,
+  StartedEvent,
+  SyncEvent,
+  SyncedEvent,
+  WarningEvent,
+} from './engine/events.ts';
+export { type SyncRun, sync } from './engine/sync.ts';
+export { type ErrorPlace, isNaruError, NaruError } from './errors/errors.ts';
+export type { ErrorCode } from './errors/table.ts';
+export type { TlsOptions } from './net/connection.ts';
+export { Secret } from './net/secret.ts';
+export type { Endpoint } from './net/url.ts';

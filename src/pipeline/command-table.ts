@@ -1,0 +1,107 @@
+/**
+ * What a command of the stream means to the copy. Anything that is not in this table goes to the target as it stands.
+ *
+ * Sources: Redis's t_string.c, expire.c, t_hash.c and replication.c for what each version propagates. Redis before 7.0 sends relative
+ * expiries as the client wrote them; later ones send absolute ones.
+ */
+export const Action = {
+  /** as it stands */
+  FORWARD: 0,
+  /** `SET key value`: may be joined; with options: see the relative ones */
+  SET: 1,
+  SELECT: 2,
+  MULTI: 3,
+  EXEC: 4,
+  /** nothing to do for the target: PING, REPLCONF */
+  IGNORE: 5,
+  REPLCONF: 6,
+  PUBLISH: 7,
+  FUNCTION: 8,
+  /** FLUSHALL, FLUSHDB */
+  FLUSH: 9,
+  SWAPDB: 10,
+  /** `EXPIRE key seconds [NX|XX|GT|LT]` and its like */
+  EXPIRE: 11,
+  PEXPIRE: 12,
+  /** `SETEX key seconds value` */
+  SETEX: 13,
+  PSETEX: 14,
+  /** `RESTORE key ttl payload [REPLACE] [ABSTTL] ...` */
+  RESTORE: 15,
+  /** `HEXPIRE key seconds [condition] FIELDS n field ...` */
+  HEXPIRE: 16,
+  HPEXPIRE: 17,
+  /** `GETEX key [EX seconds | PX ms | ...]`, `HSETEX`, `HGETEX`: an option says that the time is relative */
+  WITH_EX_OPTION: 18,
+} as const;
+
+export type Action = (typeof Action)[keyof typeof Action];
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  SET: Action.SET,
+  SELECT: Action.SELECT,
+  MULTI: Action.MULTI,
+  EXEC: Action.EXEC,
+  PING: Action.IGNORE,
+  REPLCONF: Action.REPLCONF,
+  PUBLISH: Action.PUBLISH,
+  SPUBLISH: Action.PUBLISH,
+  FUNCTION: Action.FUNCTION,
+  FLUSHALL: Action.FLUSH,
+  FLUSHDB: Action.FLUSH,
+  SWAPDB: Action.SWAPDB,
+  EXPIRE: Action.EXPIRE,
+  PEXPIRE: Action.PEXPIRE,
+  SETEX: Action.SETEX,
+  PSETEX: Action.PSETEX,
+  RESTORE: Action.RESTORE,
+  'RESTORE-ASKING': Action.RESTORE,
+  HEXPIRE: Action.HEXPIRE,
+  HPEXPIRE: Action.HPEXPIRE,
+  GETEX: Action.WITH_EX_OPTION,
+  HSETEX: Action.WITH_EX_OPTION,
+  HGETEX: Action.WITH_EX_OPTION,
+};
+
+const SLOTS = 256;
+const CASE = 0xdf;
+
+interface Named {
+  name: Buffer;
+  action: Action;
+}
+
+/** Names by a hash of their bytes, so that a look-up makes no string. */
+const slots: (Named | undefined)[] = new Array<Named | undefined>(SLOTS).fill(undefined);
+for (const [name, action] of Object.entries(ACTIONS)) {
+  const bytes = Buffer.from(name);
+  let slot = hash(bytes, 0, bytes.length);
+  while (slots[slot] !== undefined) slot = (slot + 1) % SLOTS;
+  slots[slot] = { name: bytes, action };
+}
+
+/** The action for the name `buf[start, end)`, in any case. */
+export function actionOf(buf: Buffer, start: number, end: number): Action {
+  let slot = hash(buf, start, end);
+  for (let named = slots[slot]; named !== undefined; named = slots[slot]) {
+    if (sameName(named.name, buf, start, end)) return named.action;
+    slot = (slot + 1) % SLOTS;
+  }
+  return Action.FORWARD;
+}
+
+function hash(buf: Buffer, start: number, end: number): number {
+  let value = end - start;
+  for (let pos = start; pos < end; pos++) value = (value * 31 + ((buf[pos] as number) & CASE)) | 0;
+  return value & (SLOTS - 1);
+}
+
+function sameName(name: Buffer, buf: Buffer, start: number, end: number): boolean {
+  if (end - start !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const byte = buf[start + i] as number;
+    const letter = byte >= 0x61 && byte <= 0x7a ? byte & CASE : byte;
+    if (letter !== name[i]) return false;
+  }
+  return true;
+}

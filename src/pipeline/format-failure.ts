@@ -1,0 +1,12 @@
+import { NaruError } from '../errors/errors.ts';
+import type { FormatError } from '../protocol/format-error.ts';
+import { printable } from './printable.ts';
+
+/** The operator's error for damaged or unknown data: what, where, in which key. */
+export function toFormatFailure(error: FormatError, node: string, offset: number): NaruError {
+  const code = error.fault === 'checksum' ? 'CHECKSUM_MISMATCH' : 'BAD_FORMAT';
+  const type = error.type === undefined || /type/i.test(error.message) ? '' : ` (type ${error.type})`;
+  const place = { side: 'source', node, offset: error.offset ?? offset } as const;
+  const key = error.key === undefined ? {} : { key: printable(error.key) };
+  return new NaruError(code, error.message + type, { ...place, ...key }, { cause: error });
+}

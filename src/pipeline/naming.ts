@@ -1,0 +1,78 @@
+import type { EntryView, RdbSink } from '../protocol/rdb/sink.ts';
+import { RdbWalker } from '../protocol/rdb/walker.ts';
+import { type BigCommand, type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
+import { printable } from './printable.ts';
+
+/** What stands at a place in the data, for an error's words: a key, perhaps a command, its database. Never a value. */
+export interface Named {
+  key?: string;
+  command?: string;
+  db?: number;
+}
+
+/** The command that begins at the start of `view`. */
+export function nameCommand(view: Buffer): Named {
+  let named: Named = {};
+  const name = (command: Buffer, key: Buffer | undefined): void => {
+    if (named.command !== undefined) return;
+    named = { command: printable(command), ...(key === undefined ? {} : { key: printable(key) }) };
+  };
+  const walker = new CommandWalker(
+    {
+      command: (c: CommandView) => name(c.arg(0), c.argc > 1 ? c.arg(1) : undefined),
+      bigCommand: (c: BigCommand) => name(c.kept.get(0) ?? Buffer.from('?'), c.kept.get(1)),
+      bigCommandPart: () => {},
+      bigCommandEnd: () => {},
+    },
+    { bigCommandBytes: 32 * 1024 },
+  );
+  return quietly(
+    () => walker.write(view, 0, view.length),
+    () => named,
+  );
+}
+
+/** The entry whose first opcode is at the start of `view`, of an RDB with this header (`REDIS0011`). */
+export function nameEntry(view: Buffer, header: string): Named {
+  let named: Named | undefined;
+  const name = (entry: EntryView): void => {
+    named ??= { key: printable(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd)) };
+  };
+  const nothing = (): void => {};
+  const found = new Error('found');
+  const sink: RdbSink = {
+    header: nothing,
+    aux: nothing,
+    selectDb: nothing,
+    resizeDb: nothing,
+    slotInfo: nothing,
+    functionLibrary: nothing,
+    moduleAux: nothing,
+    keyMeta: nothing,
+    entry: name,
+    bigEntry: (entry) => {
+      name(entry);
+      throw found;
+    },
+    finish: nothing,
+  };
+  const walker = new RdbWalker(sink, { bigEntryBytes: 32 * 1024, verifyChecksum: false });
+  const magic = Buffer.from(header);
+  return quietly(
+    () => {
+      walker.write(magic, 0, magic.length);
+      walker.write(view, 0, view.length);
+    },
+    () => named ?? {},
+  );
+}
+
+/** The slice may end anywhere, and what follows the first item is of no interest: an error there is none. */
+function quietly(walk: () => void, result: () => Named): Named {
+  try {
+    walk();
+  } catch {
+    return result();
+  }
+  return result();
+}

@@ -1,0 +1,216 @@
+import { NaruError } from '../errors/errors.ts';
+import { FormatError } from '../protocol/format-error.ts';
+import type { RdbSink } from '../protocol/rdb/sink.ts';
+import { RdbWalker } from '../protocol/rdb/walker.ts';
+import { CommandWalker, type StreamSink } from '../protocol/resp/command-walker.ts';
+import { Signal } from '../spool/signal.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Target } from '../target/target.ts';
+import { toFormatFailure } from './format-failure.ts';
+import { type Named, nameCommand, nameEntry } from './naming.ts';
+import type { SnapshotApplier } from './snapshot-applier.ts';
+import type { StreamApplier } from './stream-applier.ts';
+
+/** The most that is decoded before the target is looked at again: what one slice expands to bounds the memory, not the data's size. */
+const SLICE_BYTES = 64 * 1024;
+/** A command larger than this is passed on while it arrives. */
+const BIG_COMMAND_BYTES = 1024 * 1024;
+
+export interface PumpOptions {
+  spool: Spool;
+  target: Target;
+  snapshot: SnapshotApplier;
+  stream: StreamApplier;
+  bigEntryBytes: number;
+  /** the source's address, for errors */
+  node: string;
+  /** all of the snapshot was given and is acknowledged; what follows is the stream */
+  onSnapshotApplied(): void;
+}
+
+/**
+ * Takes bytes out of the spool, has them decoded, and gives what comes out to the target: one loop, which waits only for more bytes
+ * and for a target that is behind. Its place is a spool offset, to which it can be set back.
+ */
+export class Pump {
+  readonly #options: PumpOptions;
+  readonly #walker: RdbWalker;
+  readonly #commands: CommandWalker;
+  readonly #woken = new Signal();
+  #phase: 'snapshot' | 'stream' = 'snapshot';
+  #snapshotEnd: number | undefined;
+  #streamStart = 0;
+  #stopped = false;
+  /** spool offset behind the RDB's last byte, once the decoder got there */
+  #rdbEnd: number | undefined;
+  #asking = false;
+  #spoolFailure: unknown;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+    this.#walker = new RdbWalker(options.snapshot as RdbSink, { bigEntryBytes: options.bigEntryBytes });
+    this.#commands = new CommandWalker(options.stream as StreamSink, { bigCommandBytes: BIG_COMMAND_BYTES });
+  }
+
+  get phase(): 'snapshot' | 'stream' {
+    return this.#phase;
+  }
+
+  /** The snapshot ends at spool offset `end`, the stream begins at `streamStart`. */
+  snapshotEnds(end: number, streamStart: number): void {
+    this.#snapshotEnd = end;
+    this.#streamStart = streamStart;
+    this.#woken.wake();
+  }
+
+  /** Makes `run` return as soon as it can. */
+  stop(): void {
+    this.#stopped = true;
+    this.#woken.wake();
+  }
+
+  /**
+   * The key (and command) that begins at a spool offset, to name it in an error. Only where the bytes are still in memory, and only
+   * once the run is over: the decoders are of no use afterwards.
+   */
+  explain(offset: number): Named {
+    const { spool, snapshot } = this.#options;
+    if (offset < spool.released || offset > spool.end || spool.closed) return {};
+    spool.seek(offset);
+    const view = spool.read(SLICE_BYTES);
+    if (view === undefined) return {};
+    return this.#phase === 'stream' ? nameCommand(view) : nameEntry(view, snapshot.magic);
+  }
+
+  /** Goes back to a spool offset at which an entry or command begins, in database `db`. */
+  restart(offset: number, db: number): void {
+    this.#options.spool.seek(offset);
+    if (this.#phase === 'snapshot') {
+      this.#rdbEnd = undefined;
+      this.#walker.restart(offset, db);
+      this.#options.snapshot.db = db;
+    } else {
+      this.#commands.restart(offset);
+      this.#options.stream.restart(db);
+    }
+  }
+
+  /**
+   * Runs until `stop`, or until the spool's bytes up to `end`, and those that make the last command and transaction whole, were given and are
+   * acknowledged (a drain). Throws NaruError for damaged data
+   * and for what befell the spool.
+   */
+  async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
+    const { spool, target } = this.#options;
+    this.#stopped = false;
+    while (!this.#stopped) {
+      const view = this.#next(end);
+      if (view !== undefined) {
+        this.#give(view, spool.position - view.length);
+        target.breathe(false);
+        if (!target.ready) await target.whenReady();
+      } else if (this.#snapshotIsAllHere(spool.position)) {
+        await this.#endSnapshot();
+      } else if (spool.position >= end && this.#atRest) {
+        await target.drained();
+        return;
+      } else {
+        target.breathe(true);
+        await this.#moreBytes();
+      }
+    }
+  }
+
+  /** Nothing is begun that would need more bytes. */
+  get #atRest(): boolean {
+    return this.#phase === 'stream' && this.#commands.atBoundary && !this.#options.stream.inTransaction;
+  }
+
+  /** The next slice, or undefined if there is none now (or no need of one). */
+  #next(end: number): Buffer | undefined {
+    const { spool } = this.#options;
+    const left = (this.#phase === 'snapshot' ? this.#snapshotLimit() : end) - spool.position;
+    if (left > 0) return spool.read(Math.min(SLICE_BYTES, left));
+    // Past a drain's end, byte by byte to where a transaction ends, and not one command further.
+    return this.#phase === 'snapshot' || this.#atRest ? undefined : spool.read(1);
+  }
+
+  /** Behind the RDB may stand a mark that is none of the decoder's business. */
+  #snapshotLimit(): number {
+    if (this.#rdbEnd !== undefined) return this.#rdbEnd;
+    return this.#snapshotEnd ?? Number.POSITIVE_INFINITY;
+  }
+
+  #give(view: Buffer, offset: number): void {
+    const { spool, target, snapshot, node } = this.#options;
+    try {
+      if (this.#phase === 'stream') {
+        this.#commands.write(view, 0, view.length);
+        return;
+      }
+      const used = this.#walker.write(view, 0, view.length);
+      target.reached(this.#walker.entryOffset, snapshot.db);
+      if (this.#walker.finished) this.#rdbEnded(offset + used);
+      else if (used !== view.length)
+        throw new FormatError('malformed', 'The RDB stopped short', offset + used);
+    } catch (error) {
+      throw error instanceof FormatError ? toFormatFailure(error, node, spool.position) : error;
+    }
+  }
+
+  #rdbEnded(offset: number): void {
+    this.#rdbEnd = offset;
+    this.#options.spool.seek(offset);
+  }
+
+  #snapshotIsAllHere(position: number): boolean {
+    if (this.#phase !== 'snapshot' || this.#snapshotEnd === undefined) return false;
+    return position === this.#snapshotEnd || this.#rdbEnd !== undefined;
+  }
+
+  async #endSnapshot(): Promise<void> {
+    const { spool, target } = this.#options;
+    this.#checkEnd();
+    await target.drained();
+    if (this.#stopped) return;
+    spool.seek(this.#streamStart);
+    this.#commands.restart(this.#streamStart);
+    this.#phase = 'stream';
+    this.#options.onSnapshotApplied();
+  }
+
+  /** The RDB and the source have to agree on where it ends. */
+  #checkEnd(): void {
+    const { node, spool } = this.#options;
+    try {
+      this.#walker.end();
+    } catch (error) {
+      throw error instanceof FormatError ? toFormatFailure(error, node, spool.position) : error;
+    }
+    if (this.#rdbEnd === this.#snapshotEnd) return;
+    const text = `The RDB ends at offset ${this.#rdbEnd}, but the source said ${this.#snapshotEnd}`;
+    throw new NaruError('BAD_FORMAT', text, { side: 'source', node, offset: spool.position });
+  }
+
+  /** Waits for bytes, for the word on where the snapshot ends, or for `stop`. */
+  async #moreBytes(): Promise<void> {
+    if (this.#spoolFailure !== undefined) throw this.#spoolFailure;
+    if (this.#stopped) return;
+    const woken = this.#woken.wait();
+    if (!this.#asking && (this.#phase === 'stream' || this.#rdbEnd === undefined)) {
+      this.#asking = true;
+      this.#options.spool.whenReadable().then(
+        () => this.#answered(undefined),
+        (error: unknown) => this.#answered(error),
+      );
+    }
+    await woken;
+    if (this.#spoolFailure !== undefined) throw this.#spoolFailure;
+  }
+
+  #answered(failure: unknown): void {
+    this.#asking = false;
+    this.#spoolFailure = failure;
+    this.#woken.wake();
+  }
+}

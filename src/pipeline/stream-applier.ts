@@ -1,0 +1,164 @@
+import { NaruError } from '../errors/errors.ts';
+import type { BigCommand, CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
+import type { RawCommandSink, Target } from '../target/target.ts';
+import { Action, actionOf } from './command-table.ts';
+import { absoluteBig, Expiries } from './expiries.ts';
+
+export interface StreamApplierOptions {
+  /** forward PUBLISH and SPUBLISH */
+  publish: boolean;
+  /** forward FUNCTION LOAD, DELETE ... */
+  functions: boolean;
+  /** the target holds keys of its own that must outlive a FLUSHALL of the source */
+  protectTarget: boolean;
+  /** the key of Naru's checkpoint, in database 0 */
+  checkpointKey: string;
+  /** when the byte at an offset arrived, ms since 1970 */
+  arrivalMs(offset: number): number;
+  /** the source asks how far we are: an answer is due for everything before `offset` */
+  onGetAck(offset: number): void;
+}
+
+/** Gives a source's stream of commands to a target: knows what they mean, keeps database and transaction, makes expiries absolute. */
+export class StreamApplier implements StreamSink {
+  readonly #target: Target;
+  readonly #options: StreamApplierOptions;
+  readonly #expiries: Expiries;
+  /** the database that the source's stream is in */
+  db = 0;
+  /** the source's MULTI came, its EXEC did not */
+  inTransaction = false;
+  #forwardBig = false;
+  #big: RawCommandSink | undefined;
+  /** commands that were left out because an option says so */
+  leftOut = 0;
+
+  constructor(target: Target, options: StreamApplierOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#expiries = new Expiries(target, options.arrivalMs);
+  }
+
+  /** Goes back to an offset at which the stream was in `db` and in no transaction. */
+  restart(db: number): void {
+    this.db = db;
+    this.inTransaction = false;
+  }
+
+  command(command: CommandView): void {
+    this.#apply(command, actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number));
+    if (!this.inTransaction) this.#target.reached(command.endOffset, this.db);
+  }
+
+  #apply(command: CommandView, action: Action): void {
+    const target = this.#target;
+    switch (action) {
+      case Action.SET:
+        if (command.argc === 3) target.set(command, this.db);
+        else if (!this.#expiries.rewrite(command, action, this.db)) target.command(command, this.db);
+        return;
+      case Action.SELECT:
+        this.db = Number(command.text(1));
+        return;
+      case Action.MULTI:
+        this.#transaction(true);
+        return;
+      case Action.EXEC:
+        this.#transaction(false);
+        return;
+      case Action.IGNORE:
+        return;
+      case Action.REPLCONF:
+        if (/^getack$/i.test(command.text(1))) this.#options.onGetAck(command.endOffset);
+        return;
+      case Action.PUBLISH:
+        this.#unless(!this.#options.publish, command);
+        return;
+      case Action.FUNCTION:
+        this.#unless(!this.#options.functions, command);
+        return;
+      case Action.FLUSH:
+        this.#flush(command);
+        return;
+      case Action.SWAPDB:
+        this.#swapDb(command);
+        return;
+      case Action.FORWARD:
+        target.command(command, this.db);
+        return;
+      default:
+        if (!this.#expiries.rewrite(command, action, this.db)) target.command(command, this.db);
+    }
+  }
+
+  #transaction(begins: boolean): void {
+    this.inTransaction = begins;
+    this.#target.hold(begins);
+  }
+
+  #unless(leftOut: boolean, command: CommandView): void {
+    if (leftOut) this.leftOut++;
+    else this.#target.command(command, this.db);
+  }
+
+  #flush(command: CommandView): void {
+    if (this.#options.protectTarget) {
+      throw new NaruError(
+        'FLUSH_REFUSED',
+        'The source was flushed; the target holds keys that are not from it',
+        {
+          side: 'source',
+          offset: command.offset,
+          db: this.db,
+          command: command.text(0),
+        },
+      );
+    }
+    this.#target.command(command, this.db);
+  }
+
+  /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
+  #swapDb(command: CommandView): void {
+    const out = this.#target.beginWrite(0);
+    out.begin(2);
+    out.argText('DEL');
+    out.argText(this.#options.checkpointKey);
+    out.end();
+    this.#target.endWrite(command.offset, false);
+    this.#target.command(command, this.db);
+  }
+
+  bigCommand(command: BigCommand): void {
+    const name = command.kept.get(0) as Buffer;
+    const action = actionOf(name, 0, name.length);
+    const leftOut =
+      (action === Action.PUBLISH && !this.#options.publish) ||
+      (action === Action.FUNCTION && !this.#options.functions);
+    this.#forwardBig = !leftOut;
+    if (leftOut) this.leftOut++;
+    else this.#big = this.#target.beginWrite(this.db);
+  }
+
+  bigCommandPart(buf: Buffer, start: number, end: number): void {
+    if (this.#forwardBig) this.#big?.raw(buf, start, end);
+  }
+
+  bigCommandEnd(command: BigCommand): void {
+    if (this.#forwardBig) {
+      this.#target.endWrite(command.offset);
+      const expiry = absoluteBig(command, () => this.#options.arrivalMs(command.offset));
+      if (expiry !== undefined) this.#expireAt(expiry.key, expiry.atMs, command.offset);
+    }
+    if (!this.inTransaction) this.#target.reached(command.endOffset, this.db);
+  }
+
+  #expireAt(key: Buffer, atMs: number, offset: number): void {
+    const out = this.#target.beginWrite(this.db);
+    out.begin(3);
+    out.argText('PEXPIREAT');
+    out.arg(key, 0, key.length);
+    out.argText(String(atMs));
+    out.end();
+    this.#target.endWrite(offset, false);
+  }
+}

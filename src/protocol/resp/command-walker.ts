@@ -1,0 +1,362 @@
+import { FormatError } from '../format-error.ts';
+import { NEEDS_MORE, parseDecimal, parsedDecimal } from './decimal.ts';
+
+/**
+ * One command of a replication stream, whole in memory. One object is reused for all commands: what it shows is valid only during
+ * `StreamSink.command`. Argument 0 is the command's name.
+ */
+export class CommandView {
+  buf: Buffer = Buffer.alloc(0);
+  /** the frame `*N\r\n...` is `buf[frameStart, frameEnd)` */
+  frameStart = 0;
+  frameEnd = 0;
+  argc = 0;
+  /** argument i is `buf[argStart[i], argEnd[i])` */
+  argStart: Int32Array = new Int32Array(64);
+  argEnd: Int32Array = new Int32Array(64);
+  /** absolute offset of the frame's first byte, and of the byte behind the frame */
+  offset = 0;
+  endOffset = 0;
+
+  /** A copy of argument `index` as bytes. Not for the hot path. */
+  arg(index: number): Buffer {
+    return Buffer.from(this.buf.subarray(this.argStart[index], this.argEnd[index]));
+  }
+
+  /** Argument `index` as text, byte for byte. Not for the hot path. */
+  text(index: number): string {
+    return this.buf.toString('latin1', this.argStart[index], this.argEnd[index]);
+  }
+
+  grow(argc: number): void {
+    if (argc <= this.argStart.length) return;
+    let size = this.argStart.length;
+    while (size < argc) size *= 2;
+    const start = new Int32Array(size);
+    const end = new Int32Array(size);
+    start.set(this.argStart);
+    end.set(this.argEnd);
+    this.argStart = start;
+    this.argEnd = end;
+  }
+}
+
+/**
+ * A command too large to be held: its bytes pass by, only its short leading and trailing arguments are kept.
+ */
+export interface BigCommand {
+  argc: number;
+  /** argument index -> a copy of it, for arguments of at most `BIG_KEPT_BYTES` among the first and last `BIG_KEPT_ARGS` */
+  kept: Map<number, Buffer>;
+  offset: number;
+  /** set before `bigCommandEnd` */
+  endOffset: number;
+}
+
+/** Synchronous; views are valid only during the call. */
+export interface StreamSink {
+  command(command: CommandView): void;
+  /** The name (argument 0) is known when this is called; `bigCommandPart` then gets the whole frame from its first byte on. */
+  bigCommand(command: BigCommand): void;
+  bigCommandPart(buf: Buffer, start: number, end: number): void;
+  bigCommandEnd(command: BigCommand): void;
+}
+
+export const BIG_KEPT_BYTES: number = 64 * 1024;
+export const BIG_KEPT_ARGS = 8;
+
+const STAR = 0x2a;
+const DOLLAR = 0x24;
+const CR = 0x0d;
+const LF = 0x0a;
+/** Redis's own limit of a client's argument count is 2^20 unless authenticated; a master may send up to INT_MAX (networking.c). */
+const ARGC_MAX = 0x7fffffff;
+const CARRY_FIRST = 16 * 1024;
+const CARRY_STEP = 4096;
+
+/**
+ * Walks a replication stream (RESP arrays of bulk strings) that comes in slices of any size.
+ *
+ *     stream  = { newline | command }
+ *     newline = "\n" | "\r\n"                    a master's keep-alive
+ *     command = "*" argc CRLF { "$" length CRLF bytes CRLF }
+ *
+ * A command that lies whole in a slice is walked in place. The beginning of one that does not is kept in a carry buffer until it
+ * is whole, unless it is larger than `bigCommandBytes`: then it is passed on while it arrives.
+ */
+export class CommandWalker {
+  readonly #sink: StreamSink;
+  readonly #bigCommandBytes: number;
+  readonly #view: CommandView = new CommandView();
+  #carry: Buffer = Buffer.allocUnsafe(CARRY_FIRST);
+  #carryLength = 0;
+  /** total bytes that the carried frame needs before it is worth walking again */
+  #needed = 0;
+  /** absolute offset of the next byte that `write` will be given */
+  #offset: number;
+  #big: BigFrame | undefined;
+
+  constructor(sink: StreamSink, options: { bigCommandBytes: number; offset?: number }) {
+    this.#sink = sink;
+    this.#bigCommandBytes = options.bigCommandBytes;
+    this.#offset = options.offset ?? 0;
+  }
+
+  /** Absolute offset behind the last byte written. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Whether the last byte written ended a command. */
+  get atBoundary(): boolean {
+    return this.#carryLength === 0 && this.#big === undefined;
+  }
+
+  /** Forgets what was begun; the caller goes on with the bytes at `offset`, where a command begins. */
+  restart(offset: number): void {
+    this.#offset = offset;
+    this.#carryLength = 0;
+    this.#big = undefined;
+  }
+
+  /** Takes `buf[start, end)`. Throws FormatError, after which the walker is of no further use. */
+  write(buf: Buffer, start: number, end: number): void {
+    const base = this.#offset - start;
+    this.#offset += end - start;
+    let pos = start;
+    while (pos < end) {
+      if (this.#big !== undefined) pos = this.#passBig(this.#big, buf, pos, end, base);
+      else if (this.#carryLength > 0) pos = this.#fillCarry(buf, pos, end, base);
+      else pos = this.#walkSlice(buf, pos, end, base);
+    }
+  }
+
+  #walkSlice(buf: Buffer, start: number, end: number, base: number): number {
+    let pos = start;
+    while (pos < end) {
+      const next = this.#walkCommand(buf, pos, end, base);
+      if (next === NEEDS_MORE) {
+        if (this.#needed > this.#bigCommandBytes) return this.#beginBig(pos, base);
+        this.#append(buf, pos, end);
+        return end;
+      }
+      pos = next;
+    }
+    return pos;
+  }
+
+  /** Adds to the carry what its frame needs (more at once where that is small: each walk begins anew), and walks it. */
+  #fillCarry(buf: Buffer, start: number, end: number, base: number): number {
+    const before = this.#carryLength;
+    const take = Math.min(end - start, Math.max(this.#needed - before, before, CARRY_STEP));
+    this.#append(buf, start, start + take);
+    const length = this.#carryLength;
+    if (length < this.#needed) return start + take;
+    const carryBase = base + start - before;
+    const next = this.#walkCommand(this.#carry, 0, length, carryBase);
+    if (next === NEEDS_MORE) {
+      if (this.#needed > this.#bigCommandBytes) this.#carryIntoBig(carryBase);
+      return start + take;
+    }
+    this.#carryLength = 0;
+    // What stands behind the frame came with this slice: it is walked where it is.
+    return start + take - (length - next);
+  }
+
+  #append(buf: Buffer, start: number, end: number): void {
+    const length = this.#carryLength + end - start;
+    if (length > this.#carry.length) {
+      let size = this.#carry.length * 2;
+      while (size < length) size *= 2;
+      const larger = Buffer.allocUnsafe(size);
+      this.#carry.copy(larger, 0, 0, this.#carryLength);
+      this.#carry = larger;
+    }
+    buf.copy(this.#carry, this.#carryLength, start, end);
+    this.#carryLength = length;
+  }
+
+  /** Walks one command at `start`; returns the position behind it, or NEEDS_MORE with `#needed` set. */
+  #walkCommand(buf: Buffer, start: number, end: number, base: number): number {
+    const first = buf[start];
+    if (first === LF) return start + 1;
+    if (first === CR) {
+      if (end - start < 2) return this.#needs(2);
+      if (buf[start + 1] === LF) return start + 2;
+    }
+    if (first !== STAR) throw unexpected('a command', buf, start, base);
+    const view = this.#view;
+    let pos = parseDecimal(buf, start + 1, end, base);
+    if (pos === NEEDS_MORE) return this.#needs(end - start + 1);
+    const argc = parsedDecimal;
+    if (argc < 1 || argc > ARGC_MAX)
+      throw new FormatError('malformed', `A command of ${argc} arguments`, base + start);
+    // A count alone must not make memory: room grows with the arguments that are really there.
+    view.grow(Math.min(argc, 1024));
+    for (let index = 0; index < argc; index++) {
+      if (pos >= end) return this.#needs(pos - start + 4);
+      if (buf[pos] !== DOLLAR) throw unexpected('an argument', buf, pos, base);
+      pos = parseDecimal(buf, pos + 1, end, base);
+      if (pos === NEEDS_MORE) return this.#needs(end - start + 1);
+      const length = parsedDecimal;
+      if (length < 0) throw new FormatError('malformed', `An argument of ${length} bytes`, base + start);
+      const argEnd = pos + length;
+      if (argEnd + 2 > end) return this.#needs(argEnd + 2 - start);
+      if (buf[argEnd] !== CR || buf[argEnd + 1] !== LF)
+        throw unexpected('the end of an argument', buf, argEnd, base);
+      if (index >= view.argStart.length) view.grow(index + 1);
+      view.argStart[index] = pos;
+      view.argEnd[index] = argEnd;
+      pos = argEnd + 2;
+    }
+    view.buf = buf;
+    view.frameStart = start;
+    view.frameEnd = pos;
+    view.argc = argc;
+    view.offset = base + start;
+    view.endOffset = base + pos;
+    this.#sink.command(view);
+    return pos;
+  }
+
+  #needs(bytes: number): number {
+    this.#needed = bytes;
+    return NEEDS_MORE;
+  }
+
+  #beginBig(pos: number, base: number): number {
+    this.#big = new BigFrame(base + pos);
+    return pos;
+  }
+
+  /** The carry turned out to be the beginning of a big command: it goes through the big path, as if it came only now. */
+  #carryIntoBig(carryBase: number): void {
+    const big = new BigFrame(carryBase);
+    this.#big = big;
+    const length = this.#carryLength;
+    this.#carryLength = 0;
+    const used = this.#passBig(big, this.#carry, 0, length, carryBase);
+    if (used !== length) throw new FormatError('malformed', 'A command ended too early', carryBase + used);
+    // A carry that has grown for this command is not kept for ever.
+    if (this.#carry.length > 1024 * 1024) this.#carry = Buffer.allocUnsafe(CARRY_FIRST);
+  }
+
+  #passBig(big: BigFrame, buf: Buffer, start: number, end: number, base: number): number {
+    const pos = big.take(buf, start, end, base, this.#sink);
+    if (big.done) this.#big = undefined;
+    return pos;
+  }
+}
+
+/** The state of a big command: plain numbers, so that it can go on at any byte. */
+class BigFrame implements BigCommand {
+  argc = 0;
+  readonly kept: Map<number, Buffer> = new Map();
+  readonly offset: number;
+  endOffset = 0;
+  done = false;
+  /** the header line under way: `*N\r\n` or `$N\r\n` */
+  #line = '';
+  /** index of the argument under way; -1 while the command's own header is read */
+  #index = -1;
+  /** bytes of the argument under way that are still to come, its CRLF included; -1 while its header is read */
+  #rest = -1;
+  #keep: Buffer | undefined;
+  #keepLength = 0;
+  /** what came before the name was known, to be passed on once it is */
+  #held: Buffer[] | undefined = [];
+
+  constructor(offset: number) {
+    this.offset = offset;
+  }
+
+  /** Takes bytes up to the frame's end; returns the position behind the last one taken. */
+  take(buf: Buffer, start: number, end: number, base: number, sink: StreamSink): number {
+    let pos = start;
+    while (pos < end && !this.done) {
+      pos = this.#rest === -1 ? this.#header(buf, pos, end, base) : this.#argument(buf, pos, end, base);
+    }
+    this.#pass(buf, start, pos, sink);
+    if (this.done) {
+      this.endOffset = base + pos;
+      sink.bigCommandEnd(this);
+    }
+    return pos;
+  }
+
+  #pass(buf: Buffer, start: number, end: number, sink: StreamSink): void {
+    if (this.#held !== undefined) {
+      if (this.#index < 1 && !this.done) {
+        this.#held.push(Buffer.from(buf.subarray(start, end)));
+        return;
+      }
+      sink.bigCommand(this);
+      for (const part of this.#held) sink.bigCommandPart(part, 0, part.length);
+      this.#held = undefined;
+    }
+    if (end > start) sink.bigCommandPart(buf, start, end);
+  }
+
+  #header(buf: Buffer, start: number, end: number, base: number): number {
+    let pos = start;
+    while (pos < end) {
+      const byte = buf[pos++] as number;
+      if (byte !== LF) {
+        if (this.#line.length > 24)
+          throw new FormatError('malformed', 'A header line without an end', base + pos);
+        this.#line += String.fromCharCode(byte);
+        continue;
+      }
+      this.#headerLine(base + pos);
+      return pos;
+    }
+    return pos;
+  }
+
+  #headerLine(offset: number): void {
+    const mark = this.#index === -1 ? '*' : '$';
+    const match = /^([*$])(\d{1,15})\r$/.exec(this.#line);
+    if (match === null || match[1] !== mark)
+      throw new FormatError('malformed', 'A header line that is none', offset);
+    const value = Number(match[2]);
+    this.#line = '';
+    if (this.#index === -1) {
+      if (value < 1 || value > ARGC_MAX)
+        throw new FormatError('malformed', `A command of ${value} arguments`, offset);
+      this.argc = value;
+      this.#index = 0;
+      return;
+    }
+    this.#rest = value + 2;
+    const short = this.#index < BIG_KEPT_ARGS || this.#index >= this.argc - BIG_KEPT_ARGS;
+    this.#keep = short && value <= BIG_KEPT_BYTES ? Buffer.allocUnsafe(value) : undefined;
+    this.#keepLength = 0;
+  }
+
+  #argument(buf: Buffer, start: number, end: number, base: number): number {
+    const take = Math.min(end - start, this.#rest);
+    const bytes = Math.min(take, Math.max(this.#rest - 2, 0));
+    if (this.#keep !== undefined) {
+      buf.copy(this.#keep, this.#keepLength, start, start + bytes);
+      this.#keepLength += bytes;
+    }
+    for (let i = bytes; i < take; i++) {
+      const expected = this.#rest - i === 2 ? CR : LF;
+      if (buf[start + i] !== expected) throw unexpected('the end of an argument', buf, start + i, base);
+    }
+    this.#rest -= take;
+    if (this.#rest === 0) {
+      if (this.#keep !== undefined) this.kept.set(this.#index, this.#keep);
+      this.#rest = -1;
+      this.#index++;
+      this.done = this.#index === this.argc;
+    }
+    return start + take;
+  }
+}
+
+function unexpected(what: string, buf: Buffer, pos: number, base: number): FormatError {
+  const byte = buf[pos] as number;
+  const shown = JSON.stringify(buf.toString('latin1', pos, Math.min(pos + 16, buf.length)));
+  return new FormatError('malformed', `Expected ${what}, found byte ${byte} in ${shown}`, base + pos);
+}

@@ -1,0 +1,86 @@
+import type { CommandSink } from '../../protocol/command-sink.ts';
+import { Rebuild } from '../../protocol/rdb/rebuild.ts';
+import type { EntryView } from '../../protocol/rdb/sink.ts';
+import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
+import type { Output } from '../../protocol/resp/output.ts';
+import type { OnConflict } from '../target.ts';
+import { Kind } from './in-flight.ts';
+import type { Lane } from './lane.ts';
+
+/** Names of keys that hold a large entry while it is being written begin so. Nobody else should write them. */
+export const PART_PREFIX = 'naru:part:';
+
+/**
+ * Writes an entry too large to be held: its elements go in chunks to a key of Naru's own, which gets its expiry and its name at the very
+ * end, in one step. So a key with the entry's name is always whole, whatever is killed meanwhile. What an earlier try left is removed first.
+ */
+export function bigEntryWriter(lane: Lane, entry: EntryView, onConflict: OnConflict, job: string): ValueSink {
+  const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
+  const part = Buffer.from(`${PART_PREFIX}${job}`);
+  const { db, offset, expireAtMs } = entry;
+  const commands = new LaneCommands(lane, db, offset);
+  commands.write(Kind.PART, 'UNLINK', part);
+  const rebuild = new Rebuild(commands, part);
+  const rebuildEnd = rebuild.end.bind(rebuild);
+  rebuild.end = () => {
+    rebuildEnd();
+    const expires = expireAtMs >= 0;
+    if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
+    if (onConflict === 'overwrite') {
+      commands.write(expires ? Kind.RENAME_EXPIRING : Kind.ENTRY, 'RENAME', part, key);
+    } else {
+      commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
+      commands.write(Kind.PART, 'UNLINK', part);
+    }
+  };
+  return rebuild;
+}
+
+/** Commands of one entry, written to a lane argument by argument. */
+class LaneCommands implements CommandSink {
+  readonly #lane: Lane;
+  readonly #db: number;
+  readonly #offset: number;
+  #output: Output;
+
+  constructor(lane: Lane, db: number, offset: number) {
+    this.#lane = lane;
+    this.#db = db;
+    this.#offset = offset;
+    this.#output = lane.output;
+  }
+
+  write(kind: Kind, ...args: (string | Buffer)[]): void {
+    this.begin(args.length);
+    for (const arg of args) {
+      if (typeof arg === 'string') this.argText(arg);
+      else this.arg(arg, 0, arg.length);
+    }
+    this.#lane.end(kind, kind === Kind.PART ? 0 : 1, this.#offset);
+  }
+
+  begin(argc: number): void {
+    this.#output = this.#lane.begin(this.#db);
+    this.#output.begin(argc);
+  }
+
+  arg(buf: Buffer, start: number, end: number): void {
+    this.#output.arg(buf, start, end);
+  }
+
+  argText(text: string): void {
+    this.#output.argText(text);
+  }
+
+  argLength(bytes: number): void {
+    this.#output.argLength(bytes);
+  }
+
+  argPart(buf: Buffer, start: number, end: number): void {
+    this.#output.argPart(buf, start, end);
+  }
+
+  end(): void {
+    this.#lane.end(Kind.PART, 0, this.#offset);
+  }
+}

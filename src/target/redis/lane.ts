@@ -1,0 +1,461 @@
+import { isNaruError, NaruError } from '../../errors/errors.ts';
+import type { Connection } from '../../net/connection.ts';
+import { Output } from '../../protocol/resp/output.ts';
+import { ARRAY, INTEGER, ReplyScanner, type ReplySink } from '../../protocol/resp/reply-scanner.ts';
+import { InFlight, Kind } from './in-flight.ts';
+import { refusal } from './refusal.ts';
+
+export interface LaneOptions {
+  /** most bytes that are sent and not yet answered */
+  inFlightBytes: number;
+  /** the key (in database 0) that takes the checkpoint */
+  checkpointKey: string;
+  /** the text of the checkpoint at a source offset */
+  checkpointAt(offset: number, db: number): string;
+  /** whether a key that exists already is passed over instead of being an error */
+  skipExisting: boolean;
+}
+
+export interface LaneListener {
+  /** `checkpointed`: the target's checkpoint says so too; else there was nothing to write for these bytes. */
+  onAcked(offset: number, db: number, checkpointed: boolean): void;
+  onFailure(error: NaruError): void;
+}
+
+/** Counts of what the target has acknowledged. */
+export interface LaneCounters {
+  keys: number;
+  skipped: number;
+  commands: number;
+}
+
+interface Commit {
+  /** index of the command whose reply acknowledges it */
+  index: number;
+  offset: number;
+  db: number;
+  keys: number;
+  commands: number;
+}
+
+/** Outside of transactions a checkpoint is written once for so many bytes: often enough to go back little, rarely enough to cost nothing. */
+const CHECKPOINT_BYTES = 256 * 1024;
+/** Bytes that node may hold for the socket: with more, the target is slower than we write. */
+const SOCKET_BYTES = 1024 * 1024;
+const REPLY_SPACE = 64 * 1024;
+
+/**
+ * One ordered connection to one target node, in one of two modes.
+ *
+ * **Repeatable** (a snapshot that overwrites): commands are pipelined, and each 256 KiB a checkpoint follows them. Doing an entry twice does
+ * no harm, so after a failure all that was not acknowledged is given again.
+ *
+ * **Exact** (everything else): commands go in transactions, `MULTI ... SET checkpoint EXEC`. The simple idea that fails is to pipeline one
+ * transaction behind the other: when one is refused (OOM, say) and the next is not, the checkpoint of the second covers the hole that the
+ * first left. So the EXEC of a transaction is held back until the one before it is acknowledged; its commands are on their way meanwhile,
+ * and the target queues them. Nothing waits on an idle link, and under load the transactions grow by themselves.
+ *
+ * Invariant: the checkpoint in the target never covers a write that was not done there.
+ */
+export class Lane implements ReplySink {
+  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0 };
+  readonly output: Output;
+  readonly #options: LaneOptions;
+  readonly #listener: LaneListener;
+  readonly #inFlight = new InFlight();
+  readonly #scanner: () => ReplyScanner;
+  #connection: Connection | undefined;
+  #exact = false;
+  /** the database selected on the connection, behind all that was written; -1: not known */
+  #db = -1;
+  /** a transaction is open: MULTI was written, EXEC was not */
+  #open = false;
+  #holding = false;
+  /** a command is begun and not ended: its other parts come with later slices */
+  #partial = false;
+  #runOffset = 0;
+  #runKind: Kind = Kind.ENTRY;
+  #offset = 0;
+  #offsetDb = 0;
+  #keys = 0;
+  #commands = 0;
+  readonly #commits: Commit[] = [];
+  /** index of the first command of the transaction whose EXEC is answered now */
+  #firstOfTransaction = 0;
+  #committedOffset = 0;
+  #checkpointedTo = 0;
+  /** index in the EXEC's array of the next result; -1: no EXEC is being read */
+  #result = -1;
+  #results = 0;
+  #waiting: { resolve: () => void; drained: boolean } | undefined;
+
+  constructor(options: LaneOptions, listener: LaneListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.output = new Output((bytes, done) => {
+      if (this.#connection === undefined) done();
+      else
+        this.#connection.write(bytes, () => {
+          done();
+          this.#wake();
+        });
+    });
+    this.#scanner = () => new ReplyScanner(this);
+  }
+
+  /** Takes over a connection on which no reply is outstanding; what is written next is the effect of the source from `offset` on. */
+  attach(connection: Connection, exact: boolean, offset: number, db: number): void {
+    this.output.discard();
+    this.#inFlight.clear();
+    this.#commits.length = 0;
+    this.#connection = connection;
+    this.#exact = exact;
+    this.#db = -1;
+    this.#open = false;
+    this.#holding = false;
+    this.#keys = 0;
+    this.#commands = 0;
+    this.#offset = offset;
+    this.#offsetDb = db;
+    this.#committedOffset = offset;
+    this.#checkpointedTo = this.output.total;
+    this.#result = -1;
+    this.#partial = false;
+    const space = Buffer.allocUnsafe(REPLY_SPACE);
+    const scanner = this.#scanner();
+    connection.setReader({
+      space: () => space,
+      received: (n) => this.#receive(connection, scanner, space, n),
+    });
+    void connection.closed.then((error) => {
+      if (this.#connection === connection) this.fail(error);
+    });
+  }
+
+  get attached(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** From now on in transactions. Everything before must be acknowledged (`drained`). */
+  becomeExact(): void {
+    this.#exact = true;
+  }
+
+  /** Bytes of whole commands that are not yet answered. One that is still being written can't be, so it does not count. */
+  get inFlightBytes(): number {
+    const { head, tail } = this.#inFlight;
+    return head === tail ? 0 : this.#inFlight.outEnd(head - 1) - this.#inFlight.outEnd(tail - 1);
+  }
+
+  get ready(): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || connection.bufferedBytes > SOCKET_BYTES) return false;
+    return (
+      this.inFlightBytes <= this.#options.inFlightBytes &&
+      this.#inFlight.head - this.#inFlight.tail < InFlight.limit
+    );
+  }
+
+  get isDrained(): boolean {
+    return (
+      this.#connection === undefined ||
+      (this.#commits.length === 0 && this.#offset === this.#committedOffset && !this.#open)
+    );
+  }
+
+  whenReady(): Promise<void> {
+    if (this.ready || this.#connection === undefined) return Promise.resolve();
+    return this.#wait(false);
+  }
+
+  drained(): Promise<void> {
+    this.breathe(true);
+    if (this.isDrained) return Promise.resolve();
+    return this.#wait(true);
+  }
+
+  // ---- writing
+
+  /** Before each command: ends the run of pairs, opens a transaction, selects the database. */
+  begin(db: number): Output {
+    this.#endRun();
+    this.#openTransaction();
+    if (this.#db !== db) this.#select(db);
+    this.#partial = true;
+    return this.output;
+  }
+
+  /** Behind each command. */
+  end(kind: Kind, count: number, offset: number): void {
+    this.#partial = false;
+    this.#inFlight.push(kind, count, offset, this.output.total);
+    this.#count(kind, count);
+  }
+
+  /** Before a pair that may be joined with others to one MSET; `bytes` bounds the two arguments with their headers. */
+  beginPair(db: number, bytes: number, offset: number): Output {
+    if (this.#db === db && this.output.runHasRoom(bytes)) return this.output;
+    this.begin(db);
+    this.output.beginRun(bytes);
+    this.#runOffset = offset;
+    return this.output;
+  }
+
+  endPair(kind: Kind): void {
+    this.output.pairDone();
+    this.#runKind = kind;
+  }
+
+  hold(on: boolean): void {
+    this.#holding = on;
+  }
+
+  reached(offset: number, db: number): void {
+    this.#offset = offset;
+    this.#offsetDb = db;
+  }
+
+  breathe(idle: boolean): void {
+    if (this.#connection === undefined) return;
+    this.#endRun();
+    if (this.#partial) this.output.flush();
+    else if (this.#exact) this.#commitTransaction();
+    else if (idle || this.output.total - this.#checkpointedTo >= CHECKPOINT_BYTES) this.#checkpoint();
+    this.output.flush();
+  }
+
+  /** Breaks the lane; the first failure counts. */
+  fail(error: NaruError): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    this.output.discard();
+    connection.destroy(error);
+    this.#wake();
+    this.#listener.onFailure(error);
+  }
+
+  /** Gives the connection back, for a last word. Only when drained. */
+  detach(): Connection | undefined {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    return connection;
+  }
+
+  #endRun(): void {
+    const pairs = this.output.runPairs;
+    if (pairs === 0) return;
+    this.output.finishRun();
+    this.end(this.#runKind, pairs, this.#runOffset);
+  }
+
+  #openTransaction(): void {
+    if (!this.#exact || this.#open) return;
+    this.#open = true;
+    this.#control('MULTI');
+  }
+
+  #select(db: number): void {
+    this.#control('SELECT', String(db));
+    this.#db = db;
+  }
+
+  #control(...args: string[]): void {
+    this.output.begin(args.length);
+    for (const arg of args) this.output.argText(arg);
+    this.end(Kind.CONTROL, 0, this.#offset);
+  }
+
+  #count(kind: Kind, count: number): void {
+    if (kind >= Kind.ENTRY && kind <= Kind.RENAME_EXPIRING) this.#keys += count;
+    else if (kind === Kind.COMMAND) this.#commands += count;
+  }
+
+  /** Ends the open transaction with the checkpoint, unless the one before it is not acknowledged yet or the source's own is not whole. */
+  #commitTransaction(): void {
+    if (this.#holding || this.#commits.length > 0) return;
+    if (!this.#open) {
+      // Nothing was written for these bytes (PING, SELECT): they need no transaction to be done with.
+      if (this.#offset > this.#committedOffset) this.#acknowledge(this.#offset, this.#offsetDb, false);
+      return;
+    }
+    this.#writeCheckpoint();
+    this.end(Kind.CONTROL, 0, this.#offset);
+    this.output.begin(1);
+    this.output.argText('EXEC');
+    this.#open = false;
+    this.#pushCommit(Kind.EXEC);
+    this.output.flush();
+  }
+
+  #checkpoint(): void {
+    if (this.#offset === this.#committedOffset || this.#commits.at(-1)?.offset === this.#offset) return;
+    this.#writeCheckpoint();
+    this.#pushCommit(Kind.CHECKPOINT);
+    this.#checkpointedTo = this.output.total;
+  }
+
+  #writeCheckpoint(): void {
+    if (this.#db !== 0) this.#select(0);
+    this.output.begin(3);
+    this.output.argText('SET');
+    this.output.argText(this.#options.checkpointKey);
+    this.output.argText(this.#options.checkpointAt(this.#offset, this.#offsetDb));
+  }
+
+  #pushCommit(kind: Kind): void {
+    const commit = { offset: this.#offset, db: this.#offsetDb, keys: this.#keys, commands: this.#commands };
+    this.#commits.push({ index: this.#inFlight.head, ...commit });
+    this.end(kind, 0, this.#offset);
+    this.#keys = 0;
+    this.#commands = 0;
+  }
+
+  // ---- replies
+
+  #receive(connection: Connection, scanner: ReplyScanner, space: Buffer, n: number): void {
+    if (this.#connection !== connection) return;
+    try {
+      scanner.write(space, 0, n);
+    } catch (error) {
+      this.fail(
+        isNaruError(error)
+          ? error
+          : new NaruError('NOT_REDIS', `The target answered what is no reply: ${(error as Error).message}`, {
+              side: 'target',
+              node: connection.node,
+            }),
+      );
+      return;
+    }
+    this.#wake();
+  }
+
+  reply(kind: number, value: number, depth: number): void {
+    if (depth > 1) return;
+    if (depth === 1) {
+      if (this.#result >= 0) this.#resultOk(kind, value);
+      return;
+    }
+    const index = this.#next();
+    switch (this.#inFlight.kind(index)) {
+      case Kind.EXEC:
+        this.#beginResults(kind === ARRAY ? value : -1, index);
+        return;
+      case Kind.CHECKPOINT:
+        this.#committed();
+        return;
+      default:
+        this.#lookAtRename(kind, value, index);
+    }
+  }
+
+  error(text: string, depth: number): void {
+    if (depth > 1) return;
+    if (depth === 1) {
+      // Outside of an EXEC it is a part of a command's own reply.
+      if (this.#result < 0) return;
+      this.#refuse(text, this.#firstOfTransaction + this.#result);
+      this.#nextResult();
+      return;
+    }
+    this.#refuse(text, this.#next());
+  }
+
+  #next(): number {
+    const index = this.#inFlight.tail;
+    if (index === this.#inFlight.head)
+      throw this.#fault('The target sent a reply that nothing was asked for');
+    this.#inFlight.tail = index + 1;
+    return index;
+  }
+
+  #beginResults(count: number, index: number): void {
+    if (count < 0) throw this.#fault('The target did not run a transaction, and did not say why');
+    this.#firstOfTransaction = index - count;
+    this.#results = count;
+    this.#result = 0;
+  }
+
+  #resultOk(kind: number, value: number): void {
+    this.#lookAtRename(kind, value, this.#firstOfTransaction + this.#result);
+    this.#nextResult();
+  }
+
+  /** RENAMENX answers 0 where the key exists. */
+  #lookAtRename(kind: number, value: number, index: number): void {
+    if (kind !== INTEGER || value !== 0 || !this.#inFlight.knows(index)) return;
+    const what = this.#inFlight.kind(index);
+    if (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING) this.#exists(index);
+  }
+
+  #nextResult(): void {
+    this.#result++;
+    if (this.#result < this.#results) return;
+    this.#result = -1;
+    this.#committed();
+    // What was written meanwhile may be committed now.
+    this.breathe(true);
+  }
+
+  #committed(): void {
+    const commit = this.#commits.shift();
+    if (commit === undefined) throw this.#fault('The target acknowledged more than it was given');
+    this.counters.keys += commit.keys;
+    this.counters.commands += commit.commands;
+    this.#acknowledge(commit.offset, commit.db, true);
+  }
+
+  #acknowledge(offset: number, db: number, checkpointed: boolean): void {
+    this.#committedOffset = offset;
+    this.#listener.onAcked(offset, db, checkpointed);
+  }
+
+  /** Throws, unless the refusal only says what `skipExisting` allows. */
+  #refuse(text: string, index: number): void {
+    const known = this.#inFlight.knows(index);
+    const kind = known ? this.#inFlight.kind(index) : Kind.COMMAND;
+    if (kind === Kind.ENTRY && text.startsWith('BUSYKEY')) {
+      this.#exists(index);
+      return;
+    }
+    if (kind === Kind.RENAME_EXPIRING && text.startsWith('ERR no such key')) return;
+    if (kind === Kind.FUNCTION && this.#options.skipExisting && /already exists/i.test(text)) return;
+    const place = known ? { offset: this.#inFlight.offset(index) } : {};
+    throw refusal(text, kind, { side: 'target', node: this.#connection?.node ?? '', ...place });
+  }
+
+  #exists(index: number): void {
+    if (this.#options.skipExisting) {
+      this.counters.skipped++;
+      this.counters.keys--;
+      return;
+    }
+    throw new NaruError('KEY_EXISTS', 'A key of the source exists in the target already', {
+      side: 'target',
+      node: this.#connection?.node ?? '',
+      offset: this.#inFlight.offset(index),
+    });
+  }
+
+  #fault(message: string): NaruError {
+    return new NaruError('INTERNAL', message, { side: 'target', node: this.#connection?.node ?? '' });
+  }
+
+  // ---- waiting
+
+  #wait(drained: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting?.resolve();
+      this.#waiting = { resolve, drained };
+    });
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    if (this.#connection !== undefined && !(waiting.drained ? this.isDrained : this.ready)) return;
+    this.#waiting = undefined;
+    waiting.resolve();
+  }
+}

@@ -1,0 +1,124 @@
+import type { NaruError } from '../../errors/errors.ts';
+import type { Connection } from '../../net/connection.ts';
+import type { EntryView } from '../../protocol/rdb/sink.ts';
+import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
+import type { CommandView } from '../../protocol/resp/command-walker.ts';
+import { RUN_PAIR_BYTES_MAX } from '../../protocol/resp/output.ts';
+import type { OnConflict, RawCommandSink, Target } from '../target.ts';
+import { bigEntryWriter } from './big-entry-writer.ts';
+import { EntryWriter } from './entry-writer.ts';
+import { Kind } from './in-flight.ts';
+import { Lane, type LaneCounters, type LaneListener } from './lane.ts';
+
+export interface RedisTargetOptions {
+  inFlightBytes: number;
+  onConflict: OnConflict;
+  /** names the keys that Naru writes for itself */
+  job: string;
+  checkpointKey: string;
+  checkpointAt(offset: number, db: number): string;
+}
+
+/** One Redis node as target: entries and commands go into one lane. */
+export class RedisTarget implements Target {
+  readonly #options: RedisTargetOptions;
+  readonly #lane: Lane;
+  readonly #entries: EntryWriter;
+
+  constructor(options: RedisTargetOptions, listener: LaneListener) {
+    this.#options = options;
+    this.#lane = new Lane({ ...options, skipExisting: options.onConflict === 'skip' }, listener);
+    this.#entries = new EntryWriter(this.#lane, options.onConflict);
+  }
+
+  get counters(): Readonly<LaneCounters> {
+    return this.#lane.counters;
+  }
+
+  /** Begins on a new connection; see Lane for `exact`. */
+  attach(connection: Connection, exact: boolean, offset: number, db: number): void {
+    this.#lane.attach(connection, exact, offset, db);
+  }
+
+  get attached(): boolean {
+    return this.#lane.attached;
+  }
+
+  fail(error: NaruError): void {
+    this.#lane.fail(error);
+  }
+
+  detach(): Connection | undefined {
+    return this.#lane.detach();
+  }
+
+  /** The snapshot is acknowledged; the stream follows, in transactions. */
+  beginStream(): void {
+    this.#lane.becomeExact();
+  }
+
+  get ready(): boolean {
+    return this.#lane.ready;
+  }
+
+  whenReady(): Promise<void> {
+    return this.#lane.whenReady();
+  }
+
+  rdbVersion(version: number): void {
+    this.#entries.rdbVersion = version;
+  }
+
+  entry(entry: EntryView): void {
+    this.#entries.write(entry);
+  }
+
+  bigEntry(entry: EntryView): ValueSink {
+    return bigEntryWriter(this.#lane, entry, this.#options.onConflict, this.#options.job);
+  }
+
+  functionLibrary(buf: Buffer, start: number, end: number): void {
+    this.#entries.functionLibrary(buf, start, end);
+  }
+
+  set(command: CommandView, db: number): void {
+    // The two arguments with their headers stand in one piece behind the name.
+    const start = (command.argEnd[0] as number) + 2;
+    const bytes = command.frameEnd - start;
+    if (bytes > RUN_PAIR_BYTES_MAX) {
+      this.command(command, db);
+      return;
+    }
+    this.#lane.beginPair(db, bytes, command.offset).raw(command.buf, start, command.frameEnd);
+    this.#lane.endPair(Kind.COMMAND);
+  }
+
+  command(command: CommandView, db: number): void {
+    this.#lane.begin(db).raw(command.buf, command.frameStart, command.frameEnd);
+    this.#lane.end(Kind.COMMAND, 1, command.offset);
+  }
+
+  beginWrite(db: number): RawCommandSink {
+    return this.#lane.begin(db);
+  }
+
+  endWrite(offset: number, counted = true): void {
+    this.#lane.end(Kind.COMMAND, counted ? 1 : 0, offset);
+  }
+
+  hold(on: boolean): void {
+    this.#lane.hold(on);
+  }
+
+  reached(offset: number, db: number): void {
+    this.#lane.reached(offset, db);
+  }
+
+  breathe(idle: boolean): void {
+    this.#lane.breathe(idle);
+  }
+
+  drained(): Promise<void> {
+    return this.#lane.drained();
+  }
+}

@@ -1,0 +1,58 @@
+import type { CommandSink } from '../protocol/command-sink.ts';
+import type { EntryView } from '../protocol/rdb/sink.ts';
+import type { ValueSink } from '../protocol/rdb/value-sink.ts';
+import type { CommandView } from '../protocol/resp/command-walker.ts';
+
+/**
+ * Where data goes.
+ *
+ * One pump calls it, from one thread of control, in the order of the source: first the snapshot's entries, then the stream's commands.
+ * All writes are synchronous and cannot be refused: they go into buffers. Between slices the pump calls `breathe`, looks at `ready`, and
+ * waits for `whenReady` where the target is behind. So a target holds at most one slice's worth more than its budget.
+ *
+ * **Positions.** `reached(offset, db)` says: all that was given up to now is the whole effect of the source's bytes before `offset`. A
+ * target commits only at such points. Between `hold(true)` and `hold(false)` (a transaction of the source) it commits nothing.
+ * What is committed and acknowledged is told by `onAcked`, in order; it never goes back.
+ *
+ * **Failure.** When the target breaks (`onFailure`, once an opening), it drops what was not acknowledged and ignores writes until it is attached again.
+ * Whoever opened it reads the checkpoint and gives everything from there again, so that the effect is that of having given it once.
+ *
+ * Not in here: where keys go when there are several nodes (a router is a Target over Targets), filters, and what the commands of a
+ * stream mean (the pipeline knows).
+ */
+export interface Target {
+  /** False: more than the budget is unacknowledged. Always look at it after `breathe`. */
+  readonly ready: boolean;
+  /** Resolves when `ready`, or when the target broke. */
+  whenReady(): Promise<void>;
+
+  // the snapshot
+  rdbVersion(version: number): void;
+  entry(entry: EntryView): void;
+  bigEntry(entry: EntryView): ValueSink;
+  functionLibrary(buf: Buffer, start: number, end: number): void;
+
+  // the stream; `db` is the database that the command runs in
+  /** `SET key value` and nothing else: may be joined with its like. */
+  set(command: CommandView, db: number): void;
+  /** A command as it stands. */
+  command(command: CommandView, db: number): void;
+  /** A command that is written argument by argument, or part by part (`raw`), between `beginWrite` and `endWrite`. */
+  beginWrite(db: number): RawCommandSink;
+  /** `counted`: it is a command of the source's, not one that follows from it. */
+  endWrite(offset: number, counted?: boolean): void;
+  hold(on: boolean): void;
+
+  reached(offset: number, db: number): void;
+  /** Hands over what was written; `idle`: no more input is there, so that a commit is due. */
+  breathe(idle: boolean): void;
+  /** Resolves when all that was given is acknowledged, or when the target broke. */
+  drained(): Promise<void>;
+}
+
+export interface RawCommandSink extends CommandSink {
+  /** Bytes of a RESP command as they are. */
+  raw(buf: Buffer, start: number, end: number): void;
+}
+
+export type OnConflict = 'overwrite' | 'skip' | 'fail';
