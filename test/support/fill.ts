@@ -36,8 +36,8 @@ interface Recipe {
   readonly large: number;
 }
 
-/** One key in so many is large. */
-const LARGE_EVERY = 200;
+/** Of so many keys in a database one of each type is large: those of the second turn. */
+const LARGE_EVERY = 2000;
 /** Elements in one command at most. */
 const CHUNK = 500;
 
@@ -165,7 +165,8 @@ export async function fill(server: RedisServer, keys: number, options: FillOptio
       for (let i = db; i < keys; i += databases) {
         const round = Math.floor(i / databases);
         const type = types[round % types.length] as FillType;
-        const large = round % LARGE_EVERY < types.length && round >= types.length ? largeElements : 0;
+        const turn = Math.floor((round % LARGE_EVERY) / types.length);
+        const large = turn === 1 ? largeElements : 0;
         const key =
           i % 50 === 7 ? Buffer.from(`${prefix}\r\n\0\xff${i}`, 'latin1') : `${prefix}:${type}:${i}`;
         commands.push(...makers[type]({ random, key, large }));
