@@ -1,5 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect as connectTcp } from 'node:net';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
+import { createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from '../../test/support/redis-server.ts';
 import { makeTlsFiles, type TlsFiles } from '../../test/support/tls.ts';
@@ -105,7 +108,7 @@ describe('TLS', () => {
       message: expect.stringMatching(/not signed by a CA that is trusted \(\w+\)\.$/),
       place: { side: 'source', node: `127.0.0.1:${server.port}` },
     });
-    const stranger = (await import('node:fs')).readFileSync(files.strangerCaFile);
+    const stranger = readFileSync(files.strangerCaFile);
     await expect(open({ ca: stranger })).rejects.toMatchObject({ code: 'TLS_FAILED' });
     for (const tls of [{ ca: files.ca }, { insecure: true }, { ca: files.ca, serverName: 'localhost' }]) {
       const connection = await open(tls);
@@ -148,6 +151,31 @@ describe('TLS', () => {
       message: expect.stringContaining('wants a client certificate'),
     });
     await server.stop();
+  });
+
+  it('loses nothing that came before the reader, and follows swaps within a record', async () => {
+    const server = createServer(
+      { cert: readFileSync(files.serverCertFile), key: readFileSync(files.serverKeyFile) },
+      (socket) => socket.end('early words'),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const endpoint = parseEndpoint(`rediss://127.0.0.1:${port}`);
+    const connection = await Connection.open(endpoint, { ...OPTIONS, tls: { ca: files.ca } });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const got: string[] = [];
+    const reader = (name: string, next?: Reader): Reader => {
+      const space = Buffer.alloc(4);
+      const received = (n: number): void => {
+        got.push(name + space.toString('latin1', 0, n));
+        if (next !== undefined) connection.setReader(next);
+      };
+      return { space: () => space, received };
+    };
+    connection.setReader(reader('1:', reader('2:')));
+    await connection.closed;
+    expect(got).toEqual(['1:earl', '2:y wo', '2:rds']);
+    server.close();
   });
 
   it('calls a plain port by its name, and a TLS port that is spoken to in plain', async () => {
