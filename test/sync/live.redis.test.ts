@@ -1,0 +1,38 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Naru } from '../support/naru.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { Writer } from '../support/writers.ts';
+
+const servers: RedisServer[] = [];
+async function start(config: Record<string, string> = {}): Promise<RedisServer> {
+  const server = await RedisServer.start({ config });
+  servers.push(server);
+  return server;
+}
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+describe.each([
+  ['diskless', { 'repl-diskless-sync': 'yes', 'repl-diskless-sync-delay': '0' }],
+  ['disk-based', { 'repl-diskless-sync': 'no' }],
+])('sync under writes, %s snapshot', (_, config) => {
+  it('ends equal to the source', async () => {
+    const source = await start(config);
+    const target = await start();
+    await fill(source, 20_000);
+    const writer = new Writer(source, { seed: 3, rate: 20_000 });
+    await writer.start();
+    const naru = await Naru.start(['sync', '--from', source.url, '--to', target.url, '--json']);
+    await naru.untilEvent('snapshot_done');
+    await writer.until(20_000);
+    await writer.stop();
+    await naru.untilEvent('synced');
+    const exit = await naru.stop('SIGTERM');
+    expect(exit.code).toBe(0);
+    expect(await compare(source, target)).toEqual([]);
+    expect(await target.digest()).toBe(await source.digest());
+  });
+});
