@@ -2,6 +2,7 @@
 import { LzfStream, lzfDecompress, type PartSink } from '../bytes/lzf.ts';
 import { FormatError } from '../format-error.ts';
 import { Carry } from './carry.ts';
+import { withKey } from './error-place.ts';
 import * as g from './grammar.ts';
 import { IntegerText } from './integer-text.ts';
 import * as l from './length.ts';
@@ -10,8 +11,9 @@ import type { Flavour } from './sink.ts';
 import { behindLoop } from './skip.ts';
 import * as t from './types.ts';
 import { BlobReader } from './value-blob.ts';
-import { ElementItems, parseScore, TupleItems } from './value-items.ts';
-import type { ValueKind, ValueSink } from './value-sink.ts';
+import { parseScore } from './value-items.ts';
+import { itemsOf, valueKind } from './value-kind.ts';
+import type { ValueSink } from './value-sink.ts';
 import { StreamItems, StreamTail } from './value-stream.ts';
 
 export interface DecoderOptions {
@@ -111,14 +113,8 @@ export class ValueDecoder {
     try {
       return this.#write(buf, start, end);
     } catch (error) {
-      throw this.#inValue(error);
+      throw this.#key === undefined ? error : withKey(error, this.#type, this.#key, this.#offset);
     }
-  }
-
-  #inValue(error: unknown): unknown {
-    if (!(error instanceof FormatError) || this.#key === undefined || error.key !== undefined) return error;
-    const message = error.message.replace(/ at offset \d+$/, '');
-    return new FormatError(error.fault, message, error.offset, { type: this.#type, key: this.#key });
   }
 
   #write(buf: Buffer, start: number, end: number): number {
@@ -407,34 +403,4 @@ function mustBeWhole(role: number): boolean {
 /** 64 bits, little endian; exact within 2^53. */
 function int64At(buf: Buffer, pos: number): number {
   return buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
-}
-
-const KINDS: Readonly<Record<ValueKind, readonly number[]>> = {
-  string: [t.TYPE_STRING],
-  list: [t.TYPE_LIST, t.TYPE_LIST_ZIPLIST, t.TYPE_LIST_QUICKLIST, t.TYPE_LIST_QUICKLIST_2],
-  set: [t.TYPE_SET, t.TYPE_SET_INTSET, t.TYPE_SET_LISTPACK],
-  zset: [t.TYPE_ZSET, t.TYPE_ZSET_2, t.TYPE_ZSET_ZIPLIST, t.TYPE_ZSET_LISTPACK],
-  // biome-ignore format: the three families of hashes
-  hash: [
-    t.TYPE_HASH, t.TYPE_HASH_ZIPMAP, t.TYPE_HASH_ZIPLIST, t.TYPE_HASH_LISTPACK,
-    t.TYPE_HASH_METADATA_PRE_GA, t.TYPE_HASH_LISTPACK_EX_PRE_GA, t.TYPE_HASH_METADATA, t.TYPE_HASH_LISTPACK_EX,
-    t.TYPE_HASH_2,
-  ],
-  // biome-ignore format: in the order of versions
-  stream: [
-    t.TYPE_STREAM_LISTPACKS, t.TYPE_STREAM_LISTPACKS_2, t.TYPE_STREAM_LISTPACKS_3, t.TYPE_STREAM_LISTPACKS_4,
-  ],
-  module: [t.TYPE_MODULE_2],
-};
-
-function valueKind(layout: number): ValueKind {
-  for (const kind of Object.keys(KINDS) as ValueKind[]) if (KINDS[kind].includes(layout)) return kind;
-  throw new FormatError('unknown', `unknown type ${layout}`, 0, { type: layout });
-}
-
-function itemsOf(layout: number, kind: ValueKind, sink: ValueSink, offset: number): ElementItems {
-  if (layout === t.TYPE_HASH_LISTPACK_EX || layout === t.TYPE_HASH_LISTPACK_EX_PRE_GA) {
-    return new TupleItems(sink, 'hash-expiry', offset);
-  }
-  return kind === 'zset' || kind === 'hash' ? new TupleItems(sink, kind, offset) : new ElementItems(sink);
 }

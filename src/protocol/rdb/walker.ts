@@ -2,9 +2,12 @@
 import { Crc64 } from '../checksum/crc64.ts';
 import { FormatError } from '../format-error.ts';
 import { Carry } from './carry.ts';
+import { withKey } from './error-place.ts';
 import { LAYOUT_KEY_META, LAYOUT_MODULE_AUX, LAYOUT_SLOT_IMPORT, PROGRAM_START } from './grammar.ts';
 import { HeldString } from './held-string.ts';
-import { bigLengthAt, checkedLength, wholeLength } from './length.ts';
+import { Information } from './information.ts';
+import { bigLengthAt, wholeLength } from './length.ts';
+import { MAGIC_BYTES, readMagic } from './magic.ts';
 import { keyMetaName, moduleName } from './module-name.ts';
 import { PassOver } from './pass-over.ts';
 import type { EntryView, Flavour, RdbSink } from './sink.ts';
@@ -19,7 +22,6 @@ export interface WalkerOptions {
   verifyChecksum?: boolean;
 }
 
-const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 
 /** What the next byte belongs to. */
@@ -54,6 +56,7 @@ export class RdbWalker {
   readonly #skipper = new Skipper();
   readonly #passOver = new PassOver();
   readonly #key = new HeldString();
+  readonly #told: Information;
   readonly #view: EntryView;
   #decoder: ValueDecoder | undefined;
   #state = MAGIC;
@@ -75,6 +78,7 @@ export class RdbWalker {
 
   constructor(sink: RdbSink, options: WalkerOptions) {
     this.#sink = sink;
+    this.#told = new Information(sink);
     this.#bigEntryBytes = options.bigEntryBytes;
     this.#crc = options.verifyChecksum === false ? undefined : new Crc64();
     const none = Buffer.alloc(0);
@@ -134,6 +138,7 @@ export class RdbWalker {
     this.#entryOffset = offset;
     this.#metaLeft = 0;
     this.#view.db = db;
+    this.#told.db = db;
     this.#forget();
   }
 
@@ -205,28 +210,12 @@ export class RdbWalker {
     return -1;
   }
 
-  /** `REDIS` and four digits, or `VALKEY` and three. */
   #magic(buf: Buffer, pos: number, end: number): number {
-    const text = buf.toString('latin1', pos, Math.min(end, pos + MAGIC_BYTES));
-    const magic = text.startsWith('VALKEY') ? 'VALKEY' : 'REDIS';
-    if (!text.startsWith(magic.slice(0, text.length)) && !'VALKEY'.startsWith(text)) {
-      throw new FormatError('malformed', 'not an RDB: no REDIS or VALKEY magic', this.#base + pos);
-    }
-    if (text.length < MAGIC_BYTES) return this.#lacks(MAGIC_BYTES);
-    const digits = text.slice(magic.length);
-    if (!/^\d+$/.test(digits)) {
-      throw new FormatError('malformed', 'no version in the magic', this.#base + pos);
-    }
-    this.#version = Number(digits);
-    this.#flavour = magic === 'VALKEY' ? 'valkey' : 'redis';
-    const known =
-      magic === 'VALKEY'
-        ? this.#version >= t.VALKEY_VERSION_MIN && this.#version <= t.VALKEY_VERSION_MAX
-        : this.#version >= 1 && this.#version <= t.REDIS_VERSION_MAX;
-    if (!known) {
-      throw new FormatError('unknown', `unknown RDB version ${magic}${digits}`, this.#base + pos);
-    }
-    this.#sink.header(this.#version, this.#flavour);
+    const magic = readMagic(buf.toString('latin1', pos, Math.min(end, pos + MAGIC_BYTES)));
+    if (magic === undefined) return this.#lacks(MAGIC_BYTES);
+    this.#version = magic.version;
+    this.#flavour = magic.flavour;
+    this.#sink.header(magic.version, magic.flavour);
     this.#state = OPCODE;
     return this.#boundary(pos + MAGIC_BYTES);
   }
@@ -314,9 +303,13 @@ export class RdbWalker {
     view.valueEnd = valueAt;
     view.offset = this.#entryOffset;
     this.#state = BIG;
-    const key = Buffer.from(view.keyBuf.subarray(view.keyStart, view.keyEnd));
     const sink = this.#sink.bigEntry(view);
-    this.#decoder = new ValueDecoder(view.type, this.#flavour, sink, this.#base + valueAt, key);
+    const offset = this.#base + valueAt;
+    try {
+      this.#decoder = new ValueDecoder(view.type, this.#flavour, sink, offset, this.#keyCopy());
+    } catch (error) {
+      throw this.#inEntry(error);
+    }
     this.#forget();
     return this.#feed(buf, valueAt, end, this.#base);
   }
@@ -340,21 +333,19 @@ export class RdbWalker {
   }
 
   #unknownType(pos: number): FormatError {
-    const view = this.#view;
-    const key = Buffer.from(view.keyBuf.subarray(view.keyStart, view.keyEnd));
+    const { type } = this.#view;
     const what =
-      view.type === t.TYPE_MODULE_PRE_GA ? 'module value of a Redis 4.0 release candidate' : 'unknown type';
-    return new FormatError('unknown', `${what} (${view.type})`, this.#base + pos, { type: view.type, key });
+      type === t.TYPE_MODULE_PRE_GA ? 'module value of a Redis 4.0 release candidate' : 'unknown type';
+    return new FormatError('unknown', `${what} (${type})`, this.#base + pos, { type, key: this.#keyCopy() });
   }
 
   #inEntry(error: unknown): unknown {
-    if (!(error instanceof FormatError) || error.key !== undefined) return error;
-    const { keyBuf, keyStart, keyEnd, type } = this.#view;
-    const message = error.message.replace(/ at offset \d+$/, '');
-    return new FormatError(error.fault, message, error.offset, {
-      type,
-      key: Buffer.from(keyBuf.subarray(keyStart, keyEnd)),
-    });
+    return withKey(error, this.#view.type, this.#keyCopy(), this.#entryOffset);
+  }
+
+  #keyCopy(): Buffer {
+    const { keyBuf, keyStart, keyEnd } = this.#view;
+    return Buffer.from(keyBuf.subarray(keyStart, keyEnd));
   }
 
   #opcode(buf: Buffer, pos: number, end: number, opcode: number): number {
@@ -373,8 +364,9 @@ export class RdbWalker {
         view.freq = buf[pos + 1] as number;
         return pos + 2;
       case t.OP_IDLE: {
-        const next = this.#numbers(buf, pos, end, 1);
-        if (next > 0) view.idleSeconds = this.#n[0] as number;
+        const next = this.#told.numbers(buf, pos, end, this.#base, 1);
+        if (next < 0) return this.#lacks(this.#told.need);
+        view.idleSeconds = this.#told.n[0] as number;
         return next;
       }
       case t.OP_EOF:
@@ -384,69 +376,16 @@ export class RdbWalker {
         return this.#flavour === 'valkey' ? this.#slotImport(pos) : this.#keyMeta(buf, pos, end);
       case t.OP_MODULE_AUX:
         return this.#moduleAux(buf, pos, end);
-      case t.OP_FUNCTION_PRE_GA:
-        throw new FormatError(
-          'unknown',
-          'functions of a Redis 7.0 release candidate (opcode 246): load them into a released version first',
-          this.#base + pos,
-          { type: opcode },
-        );
-      default: {
-        const next = this.#information(buf, pos, end, opcode);
-        return next < 0 ? next : this.#boundary(next);
-      }
+      default:
+        return this.#information(buf, pos, end);
     }
   }
 
-  #information(buf: Buffer, pos: number, end: number, opcode: number): number {
-    if (opcode === t.OP_AUX) return this.#aux(buf, pos, end);
-    if (opcode === t.OP_FUNCTION_2) return this.#function(buf, pos, end);
-    const n = this.#n;
-    const next = this.#numbers(
-      buf,
-      pos,
-      end,
-      opcode === t.OP_SELECT_DB ? 1 : opcode === t.OP_RESIZE_DB ? 2 : 3,
-    );
-    if (next < 0) return next;
-    if (opcode === t.OP_SELECT_DB) {
-      this.#view.db = n[0] as number;
-      this.#sink.selectDb(n[0] as number);
-    } else if (opcode === t.OP_RESIZE_DB) this.#sink.resizeDb(n[0] as number, n[1] as number);
-    else this.#sink.slotInfo(n[0] as number, n[1] as number, n[2] as number);
-    return next;
-  }
-
-  readonly #n: number[] = [0, 0, 0];
-
-  /** Reads `count` lengths behind the opcode at `pos` into `#n`. */
-  #numbers(buf: Buffer, pos: number, end: number, count: number): number {
-    let at = pos + 1;
-    for (let i = 0; i < count; i++) {
-      const size = wholeLength(buf, at, end, this.#base + at);
-      if (size < 0) return this.#lacks(at + 1 - pos);
-      this.#n[i] = checkedLength(buf, at, this.#base + at);
-      at += size;
-    }
-    return at;
-  }
-
-  /** name value, two strings */
-  #aux(buf: Buffer, pos: number, end: number): number {
-    const string = this.#key;
-    if (!string.read(buf, pos + 1, end, this.#base + pos)) return this.#lacks(string.next - pos);
-    const name = string.buf.toString('latin1', string.start, string.end);
-    if (!string.read(buf, string.next, end, this.#base + pos)) return this.#lacks(string.next - pos);
-    this.#sink.aux(name, Buffer.from(string.buf.subarray(string.start, string.end)));
-    return string.next;
-  }
-
-  /** one string: the library's code */
-  #function(buf: Buffer, pos: number, end: number): number {
-    const string = this.#key;
-    if (!string.read(buf, pos + 1, end, this.#base + pos)) return this.#lacks(string.next - pos);
-    this.#sink.functionLibrary(buf, pos + 1, string.next);
-    return string.next;
+  #information(buf: Buffer, pos: number, end: number): number {
+    const next = this.#told.read(buf, pos, end, this.#base);
+    if (next < 0) return this.#lacks(this.#told.need);
+    this.#view.db = this.#told.db;
+    return this.#boundary(next);
   }
 
   /** module id, and data that is passed over */
@@ -465,9 +404,9 @@ export class RdbWalker {
 
   /** Redis 8: number of classes; for each its specification (4 bytes, little endian) and data that is passed over */
   #keyMeta(buf: Buffer, pos: number, end: number): number {
-    const next = this.#numbers(buf, pos, end, 1);
-    if (next < 0) return next;
-    this.#metaLeft = this.#n[0] as number;
+    const next = this.#told.numbers(buf, pos, end, this.#base, 1);
+    if (next < 0) return this.#lacks(this.#told.need);
+    this.#metaLeft = this.#told.n[0] as number;
     if (this.#metaLeft > 0) this.#state = KEY_META;
     return next;
   }
