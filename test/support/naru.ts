@@ -14,6 +14,8 @@ export interface NaruOptions {
   cwd?: string;
   /** arguments for node, before the program: `['--max-old-space-size=64']` */
   node?: string[];
+  /** called with each event as it comes */
+  onEvent?: (event: SyncEvent) => void;
 }
 
 export interface NaruExit {
@@ -45,6 +47,7 @@ export class Naru {
   cpuMs = 0;
   readonly exited: Promise<NaruExit>;
   readonly #child: ChildProcess;
+  readonly #onEvent: NaruOptions['onEvent'];
   readonly #waiters = new Set<Waiter>();
   #exit: NaruExit | undefined;
   #line = '';
@@ -56,6 +59,7 @@ export class Naru {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    this.#onEvent = options.onEvent;
     const forget = atExit(() => child.kill('SIGKILL'));
     const sampler = setInterval(() => this.#sample(), SAMPLE_MS);
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
@@ -145,6 +149,7 @@ export class Naru {
 
   #take(event: SyncEvent): void {
     this.events.push(event);
+    this.#onEvent?.(event);
     for (const waiter of this.#waiters) if (waiter.look(event)) this.#waiters.delete(waiter);
   }
 
