@@ -17,11 +17,12 @@ import type { ValueSink } from './value-sink.ts';
 import { StreamItems, StreamTail } from './value-stream.ts';
 
 export interface DecoderOptions {
-  /** elements that are larger come in parts; default 1 MiB */
+  /** elements that are larger come in parts; default 1 MiB, and at least 32, so that numbers as text are always whole */
   partBytes?: number;
 }
 
 const PART_BYTES = 1024 * 1024;
+const NUMBER_BYTES_MAX = 32;
 /** A primitive that is not a string's data: at most a double as text. */
 const PRIMITIVE_BYTES_MAX = 256;
 /** Compression can not do better: 264 bytes out for 3 in. */
@@ -92,7 +93,7 @@ export class ValueDecoder {
     this.#sink = sink;
     this.#type = type;
     this.#key = key;
-    this.#partBytes = options.partBytes ?? PART_BYTES;
+    this.#partBytes = Math.max(options.partBytes ?? PART_BYTES, NUMBER_BYTES_MAX);
     this.#base = offset;
     this.#offset = offset;
     this.#pc = g.PROGRAM_START[layout] as number;
