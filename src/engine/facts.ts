@@ -6,6 +6,8 @@ import type { Reply } from '../protocol/resp/reply.ts';
 /** What a node says about itself. */
 export interface NodeFacts {
   runId: string;
+  /** the replication id: a replica has its master's */
+  replid: string;
   version: string;
   flavour: 'redis' | 'valkey';
   role: string;
@@ -39,6 +41,7 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
   const valkey = info.get('valkey_version');
   return {
     runId: info.get('run_id') ?? '',
+    replid: info.get('master_replid') ?? '',
     version: valkey ?? info.get('redis_version') ?? '?',
     flavour: valkey === undefined ? 'redis' : 'valkey',
     role: info.get('role') ?? 'master',

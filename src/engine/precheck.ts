@@ -30,6 +30,13 @@ export function precheck(input: PrecheckInput): { code: string; message: string 
       atTarget,
     );
   }
+  if (source.role !== 'master' && source.replid !== '' && source.replid === target.replid) {
+    throw new NaruError(
+      'SAME_SERVER',
+      'The source is a replica of the target: what is written there would come back, for ever',
+      atSource,
+    );
+  }
   if (source.role !== 'master' && !source.masterLinkUp) {
     throw new NaruError(
       'SOURCE_NO_MASTER',

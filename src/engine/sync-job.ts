@@ -40,6 +40,7 @@ export class SyncJob {
   readonly #checkpointKey: string;
   readonly #session: TargetSession;
   readonly #watching = new AbortController();
+  readonly #connecting = new AbortController();
   #spool!: Spool;
   #link!: ReplicationLink;
   #target!: RedisTarget;
@@ -80,7 +81,10 @@ export class SyncJob {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.#targetLost !== undefined) this.#session.abort();
+    if (this.#phase === 'connecting') this.#stopConnecting();
+    else if (this.#targetLost !== undefined) {
+      this.#session.abort(new NaruError('STOPPED_EARLY', 'Stopped while the target was away'));
+    }
     this.#pump?.stop();
   }
 
@@ -111,6 +115,11 @@ export class SyncJob {
       );
     }
     const targetClient = await this.#session.open();
+    const onStop = (): void => {
+      targetClient.connection.destroy(this.#connecting.signal.reason);
+      this.#asker?.connection.destroy(this.#connecting.signal.reason);
+    };
+    this.#connecting.signal.addEventListener('abort', onStop);
     try {
       this.#asker = await this.#openSource();
       const source = await readFacts(this.#asker);
@@ -120,6 +129,13 @@ export class SyncJob {
       targetClient.connection.destroy();
       throw error;
     }
+  }
+
+  #stopConnecting(): void {
+    const reason = new NaruError('STOPPED_EARLY', 'Stopped before the full copy began');
+    this.#connecting.abort(reason);
+    this.#session.abort(reason);
+    this.#link?.abort(reason);
   }
 
   async #checkTarget(source: NodeFacts, client: RespClient): Promise<void> {
@@ -182,6 +198,7 @@ export class SyncJob {
       node: this.#sourceNode,
       onSnapshotApplied: () => this.#snapshotApplied(),
     });
+    this.#connecting.signal.throwIfAborted();
     await this.#link.start();
     this.#phase = 'snapshot';
     this.#target.attach(targetClient.connection, this.#exact, 0, 0);
@@ -223,7 +240,11 @@ export class SyncJob {
 
   #openSource(): Promise<RespClient> {
     const { from, fromTls = {}, connectTimeout } = this.#options;
-    return openClient({ ...from, db: 0 }, { tls: fromTls, timeoutMs: connectTimeout, side: 'source' });
+    const { signal } = this.#connecting;
+    return openClient(
+      { ...from, db: 0 },
+      { tls: fromTls, timeoutMs: connectTimeout, side: 'source', signal },
+    );
   }
 
   #checkVersion(version: number): void {
@@ -264,7 +285,10 @@ export class SyncJob {
 
   #onAcked(offset: number, db: number, checkpointed: boolean): void {
     this.#acked = { offset, db };
-    if (checkpointed) this.#checkpointed = offset;
+    if (checkpointed) {
+      this.#checkpointed = offset;
+      this.#session.proved();
+    }
     this.#spool.release(offset);
     if (this.#pump.phase === 'stream') this.#link.applied(this.#link.streamOffset(offset));
   }

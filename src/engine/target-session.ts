@@ -1,8 +1,10 @@
 import { type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
-import { Backoff, delay } from '../net/backoff.ts';
+import { mayComeBack } from '../errors/silence.ts';
+import { delay } from '../net/backoff.ts';
 import { openClient, RespClient } from '../net/client.ts';
 import type { Connection, TlsOptions } from '../net/connection.ts';
+import { Outage } from '../net/outage.ts';
 import { describeEndpoint, type Endpoint } from '../net/url.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask, type NodeFacts, readFacts } from './facts.ts';
@@ -22,15 +24,22 @@ export class TargetSession {
   readonly node: string;
   readonly #options: TargetSessionOptions;
   readonly #stopping = new AbortController();
+  readonly #outage: Outage;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
     this.node = describeEndpoint(options.endpoint);
+    this.#outage = new Outage(options.giveUpAfterMs);
   }
 
-  /** Ends waiting for a target that does not come back. */
-  abort(): void {
-    this.#stopping.abort();
+  /** Ends waiting for a target that does not come, or does not come back; what waits rejects with `reason`. */
+  abort(reason: NaruError): void {
+    this.#stopping.abort(reason);
+  }
+
+  /** The target has acknowledged a write: what was wrong is over. */
+  proved(): void {
+    this.#outage.over();
   }
 
   async open(): Promise<RespClient> {
@@ -54,18 +63,18 @@ export class TargetSession {
 
   /** Connects again, for as long as --give-up-after allows. `cause` is why it has to. Rejects with NaruError. */
   async reopen(cause: NaruError): Promise<{ connection: Connection; checkpoint: Checkpoint | undefined }> {
-    const since = Date.now();
-    const backoff = new Backoff();
     for (let last = cause; ; ) {
-      if (!last.retry) throw last;
-      if (Date.now() - since >= this.#options.giveUpAfterMs) {
+      if (!mayComeBack(last)) throw last;
+      const delayMs = this.#outage.next();
+      if (delayMs === undefined) {
         throw this.#error('GAVE_UP', `The target did not come back in time: ${last.message}`);
       }
-      const delayMs = backoff.next();
       this.#options.onRetry(last, delayMs);
       await delay(delayMs, this.#stopping.signal);
       try {
-        return await this.#resume();
+        const resumed = await this.#resume();
+        this.#outage.connected();
+        return resumed;
       } catch (error) {
         this.#stopping.signal.throwIfAborted();
         last = isNaruError(error) ? error : this.#error('INTERNAL', String(error));

@@ -1,10 +1,12 @@
 import { isNaruError, NaruError } from '../../errors/errors.ts';
-import { Backoff, delay } from '../../net/backoff.ts';
+import { mayComeBack } from '../../errors/silence.ts';
+import { delay } from '../../net/backoff.ts';
 import type { Connection, OpenOptions, TlsOptions } from '../../net/connection.ts';
+import { Outage } from '../../net/outage.ts';
 import { describeEndpoint, type Endpoint } from '../../net/url.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { LinkListener } from '../source.ts';
-import { type Psync, psync } from './psync.ts';
+import { type Psync, psync, SILENCE_MS } from './psync.ts';
 import { type Expected, Receiver } from './receiver.ts';
 
 export interface LinkOptions {
@@ -22,8 +24,6 @@ export interface LinkOptions {
 const ACK_MS = 1000;
 /** After a diskless snapshot a source waits for an acknowledgement before it streams, and overlooks one that comes too early. */
 const ACK_BEFORE_STREAM_MS = 100;
-/** A source pings each 10 s by default; without a word for so long (repl-timeout's default) the connection is dead. */
-const SILENCE_MS = 60_000;
 
 /**
  * One source node's replication as a replica sees it: the handshake, the snapshot, the stream, acknowledgements, and after a lost
@@ -34,6 +34,9 @@ export class ReplicationLink {
   readonly #listener: LinkListener;
   readonly #node: string;
   readonly #stopping = new AbortController();
+  readonly #outage: Outage;
+  /** spool offset at which the present connection began to fill it */
+  #receivesFrom = 0;
   #connection: Connection | undefined;
   #receiver: Receiver | undefined;
   #replid = '';
@@ -52,6 +55,7 @@ export class ReplicationLink {
     this.#options = options;
     this.#listener = listener;
     this.#node = describeEndpoint(options.endpoint);
+    this.#outage = new Outage(options.giveUpAfterMs);
   }
 
   get replid(): string {
@@ -108,6 +112,11 @@ export class ReplicationLink {
     this.#stopping.abort();
   }
 
+  /** Ends `start`, and what waits for the source to come back; it rejects with `reason`. */
+  abort(reason: NaruError): void {
+    this.#stopping.abort(reason);
+  }
+
   #open(from: { replid: string; offset: number } | undefined): Promise<Psync> {
     const { endpoint, tls, connectTimeoutMs, psyncCommand } = this.#options;
     const open: OpenOptions = {
@@ -131,6 +140,7 @@ export class ReplicationLink {
     });
     this.#connection = connection;
     this.#receiver = receiver;
+    this.#receivesFrom = this.#options.spool.end;
     receiver.begin(answer.takeRest());
     this.#tick();
     void connection.closed.then((error) => {
@@ -164,14 +174,13 @@ export class ReplicationLink {
       this.#fail(error.retry ? this.#brokenOff(error) : error);
       return;
     }
-    const since = Date.now();
-    const backoff = new Backoff();
+    if (this.#options.spool.end > this.#receivesFrom) this.#outage.over();
     for (let last = error; !this.#ended; ) {
-      if (Date.now() - since >= this.#options.giveUpAfterMs) {
+      const delayMs = this.#outage.next();
+      if (delayMs === undefined) {
         this.#fail(this.#error('GAVE_UP', `The source did not come back in time: ${last.message}`));
         return;
       }
-      const delayMs = backoff.next();
       this.#listener.onRetry(last, delayMs);
       try {
         await delay(delayMs, this.#stopping.signal);
@@ -180,7 +189,7 @@ export class ReplicationLink {
       } catch (reason) {
         if (this.#ended) return;
         last = isNaruError(reason) ? reason : this.#error('INTERNAL', String(reason));
-        if (!last.retry) {
+        if (!mayComeBack(last)) {
           this.#fail(last);
           return;
         }
@@ -201,6 +210,7 @@ export class ReplicationLink {
       this.#replid = answer.result.replid;
       this.#listener.onReplid(this.#replid);
     }
+    this.#outage.connected();
     this.#receive(answer, { kind: 'stream' });
     this.#listener.onReconnected();
   }

@@ -32,8 +32,8 @@ describe('Preamble', () => {
     ],
     ['+CONTINUE\r\n*1\r\n', { kind: 'continue', replid: undefined }, '*1\r\n'],
     [`+CONTINUE ${id}\r\n`, { kind: 'continue', replid: id }, ''],
-    ['-NOMASTERLINK no\r\n', { kind: 'refused', text: 'NOMASTERLINK no' }, ''],
-    [`+FULLRESYNC ${id} 3\r\n-ERR no fork\r\n`, { kind: 'refused', text: 'ERR no fork' }, ''],
+    ['-NOMASTERLINK no\r\n', { kind: 'refused', text: 'NOMASTERLINK no', agreed: false }, ''],
+    [`+FULLRESYNC ${id} 3\r\n-ERR no fork\r\n`, { kind: 'refused', text: 'ERR no fork', agreed: true }, ''],
   ])('reads %j whole, split at every position and byte by byte', (text, result, rest) => {
     for (let at = 0; at <= text.length; at++) expect(read(text, [at])).toMatchObject({ result, rest });
     expect(

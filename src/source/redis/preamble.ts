@@ -5,7 +5,7 @@ export type PreambleResult =
   | { kind: 'full'; replid: string; offset: number; size: number }
   | { kind: 'full-eof'; replid: string; offset: number; mark: Buffer }
   | { kind: 'continue'; replid: string | undefined }
-  | { kind: 'refused'; text: string };
+  | { kind: 'refused'; text: string; agreed: boolean };
 
 export const EOF_MARK_BYTES = 40;
 const LF = 0x0a;
@@ -49,7 +49,8 @@ export class Preamble {
   }
 
   #take(line: string): PreambleResult | undefined {
-    if (line.startsWith('-')) return { kind: 'refused', text: line.slice(1) };
+    if (line.startsWith('-'))
+      return { kind: 'refused', text: line.slice(1), agreed: this.#full !== undefined };
     if (this.#full !== undefined) return this.#payload(this.#full, line);
     const full = /^\+FULLRESYNC ([0-9a-zA-Z?]{40}) (\d{1,15})$/.exec(line);
     if (full !== null) {

@@ -1,9 +1,16 @@
 import { NaruError } from '../../errors/errors.ts';
 import { encodeCommand, openClient, type RespClient, ServerError } from '../../net/client.ts';
 import type { Connection, OpenOptions } from '../../net/connection.ts';
+import { abortedError } from '../../net/dial-errors.ts';
 import { describeEndpoint, type Endpoint } from '../../net/url.ts';
 import { Preamble, type PreambleResult } from './preamble.ts';
 import { refusedBySource } from './refused.ts';
+
+/**
+ * A source pings each 10 s by default, and sends newlines each second while it prepares a snapshot (replication.c, replicationCron); without
+ * a word for so long (repl-timeout's default) the connection is dead.
+ */
+export const SILENCE_MS = 60_000;
 
 export interface Psync {
   connection: Connection;
@@ -25,7 +32,12 @@ export async function psync(
 ): Promise<Psync> {
   const client = await openClient(endpoint, options);
   const node = describeEndpoint(endpoint);
+  const { signal } = options;
+  const onAbort = (): void => client.connection.destroy(abortedError(signal?.reason, client.connection));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const silence = setTimeout(() => client.connection.destroy(silent(client.connection)), SILENCE_MS);
   try {
+    if (signal?.aborted) throw abortedError(signal.reason, client.connection);
     await announce(client, node, options.psyncCommand);
     const preamble = new Preamble((replid, offset) => {
       if (from !== undefined) throw fullResync(node, from.offset, offset);
@@ -33,13 +45,16 @@ export async function psync(
     });
     const args = from === undefined ? ['?', '-1'] : [from.replid, from.offset + 1];
     // Nothing else may be pending: a source refuses PSYNC behind another command's reply.
-    const answer = await ask(client.connection, preamble, encodeCommand([options.psyncCommand, ...args]));
-    if (answer.result.kind === 'refused')
-      throw refusedBySource(answer.result.text, node, options.psyncCommand);
+    const command = encodeCommand([options.psyncCommand, ...args]);
+    const answer = await ask(client.connection, preamble, command, () => silence.refresh());
+    if (answer.result.kind === 'refused') throw refused(answer.result, node, options.psyncCommand);
     return answer;
   } catch (error) {
     client.connection.destroy();
     throw error;
+  } finally {
+    clearTimeout(silence);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
@@ -53,7 +68,12 @@ async function announce(client: RespClient, node: string, psyncCommand: string):
   }
 }
 
-function ask(connection: Connection, preamble: Preamble, command: Buffer): Promise<Psync> {
+function ask(
+  connection: Connection,
+  preamble: Preamble,
+  command: Buffer,
+  onWord: () => void,
+): Promise<Psync> {
   return new Promise((resolve, reject) => {
     const space = Buffer.allocUnsafe(64 * 1024);
     const rest: Buffer[] = [];
@@ -61,6 +81,7 @@ function ask(connection: Connection, preamble: Preamble, command: Buffer): Promi
     connection.setReader({
       space: () => space,
       received: (n) => {
+        onWord();
         const known = preamble.result;
         const pos = known === undefined ? preamble.write(space, 0, n) : 0;
         if (pos < n) rest.push(Buffer.from(space.subarray(pos, n)));
@@ -71,6 +92,23 @@ function ask(connection: Connection, preamble: Preamble, command: Buffer): Promi
     });
     connection.write(command);
   });
+}
+
+/** Once it has agreed to a full copy, a source refuses only because it fails to make one (no fork, no disk). */
+function refused(
+  { text, agreed }: { text: string; agreed: boolean },
+  node: string,
+  psyncCommand: string,
+): NaruError {
+  if (!agreed) return refusedBySource(text, node, psyncCommand);
+  return new NaruError('SNAPSHOT_BROKEN_OFF', `The source could not make the full copy: ${text}`, {
+    side: 'source',
+    node,
+  });
+}
+
+function silent({ side, node }: Connection): NaruError {
+  return new NaruError('LINK_LOST', `No answer to PSYNC within ${SILENCE_MS / 1000} s`, { side, node });
 }
 
 function fullResync(node: string, offset: number, offered: number): NaruError {

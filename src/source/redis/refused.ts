@@ -20,6 +20,10 @@ export function refusedBySource(text: string, node: string, psyncCommand: string
         place,
       );
     default:
-      return new NaruError('PSYNC_REFUSED', `The source refused ${psyncCommand}: ${text}`, place);
+      return new NaruError(
+        'PSYNC_REFUSED',
+        `The source offers no replication, it refused ${psyncCommand}: ${text}`,
+        place,
+      );
   }
 }
