@@ -19,7 +19,7 @@ export const Kind = {
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-const CAPACITY = 65_536;
+const CAPACITY = 131_072;
 const MASK = CAPACITY - 1;
 
 /**
@@ -29,8 +29,11 @@ const MASK = CAPACITY - 1;
  * `tail` is the index of the next reply; entries stay readable behind it until the ring comes round, which the results inside an EXEC need.
  */
 export class InFlight {
-  /** how many may be under way at most, with room left for what one slice can add */
-  static readonly limit: number = CAPACITY / 2;
+  /**
+   * How many may be under way at most. A slice can add 13,000 (of five bytes each), and a transaction as large may be waiting for its results
+   * while the next one fills: the ring has to know both.
+   */
+  static readonly limit: number = CAPACITY / 4;
 
   head = 0;
   tail = 0;

@@ -30,7 +30,7 @@ export interface LaneCounters {
 }
 
 interface Commit {
-  /** index of the command whose reply acknowledges it */
+  /** index of the first command that it does not stand for */
   index: number;
   offset: number;
   db: number;
@@ -47,8 +47,9 @@ const REPLY_SPACE = 64 * 1024;
 /**
  * One ordered connection to one target node, in one of two modes.
  *
- * **Repeatable** (a snapshot that overwrites): commands are pipelined, and each 256 KiB a checkpoint follows them. Doing an entry twice does
- * no harm, so after a failure all that was not acknowledged is given again.
+ * **Repeatable** (a snapshot that overwrites): commands are pipelined, and each 256 KiB a checkpoint is written for what is answered by then:
+ * pipelined right behind, it would be taken even where a command before it is refused. Doing an entry twice does no harm, so after a failure
+ * all that was not acknowledged is given again.
  *
  * **Exact** (everything else): commands go in transactions, `MULTI ... SET checkpoint EXEC`. The simple idea that fails is to pipeline one
  * transaction behind the other: when one is refused (OOM, say) and the next is not, the checkpoint of the second covers the hole that the
@@ -87,6 +88,13 @@ export class Lane implements ReplySink {
   /** index in the EXEC's array of the next result; -1: no EXEC is being read */
   #result = -1;
   #results = 0;
+  /** keys that the transaction being answered passed over */
+  #skipped = 0;
+  /** outside of transactions: what the next checkpoint will say, once everything before `index` is answered */
+  #mark: Commit | undefined;
+  #markedOffset = 0;
+  /** the pump has no more input at the moment */
+  #idle = false;
   #waiting: { resolve: () => void; drained: boolean } | undefined;
 
   constructor(options: LaneOptions, listener: LaneListener) {
@@ -120,6 +128,9 @@ export class Lane implements ReplySink {
     this.#committedOffset = offset;
     this.#checkpointedTo = this.output.total;
     this.#result = -1;
+    this.#skipped = 0;
+    this.#mark = undefined;
+    this.#markedOffset = offset;
     this.#partial = false;
     const space = Buffer.allocUnsafe(REPLY_SPACE);
     const scanner = this.#scanner();
@@ -216,11 +227,13 @@ export class Lane implements ReplySink {
   }
 
   breathe(idle: boolean): void {
+    this.#idle = idle;
     if (this.#connection === undefined) return;
     this.#endRun();
-    if (this.#partial) this.output.flush();
-    else if (this.#exact) this.#commitTransaction();
-    else if (idle || this.output.total - this.#checkpointedTo >= CHECKPOINT_BYTES) this.#checkpoint();
+    if (!this.#partial) {
+      if (this.#exact) this.#commitTransaction();
+      else this.#checkpoint();
+    }
     this.output.flush();
   }
 
@@ -279,36 +292,51 @@ export class Lane implements ReplySink {
       if (this.#offset > this.#committedOffset) this.#acknowledge(this.#offset, this.#offsetDb, false);
       return;
     }
-    this.#writeCheckpoint();
-    this.end(Kind.CONTROL, 0, this.#offset);
+    const commit = this.#takeCommit();
+    this.#writeCheckpoint(commit, Kind.CONTROL);
     this.output.begin(1);
     this.output.argText('EXEC');
     this.#open = false;
-    this.#pushCommit(Kind.EXEC);
-    this.output.flush();
+    this.#commits.push(commit);
+    this.end(Kind.EXEC, 0, this.#offset);
+  }
+
+  /** Whether something can be done for a checkpoint: to mark where it will be, or to write it, since all before the mark is answered. */
+  get #checkpointDue(): boolean {
+    if (this.#mark !== undefined) return this.#inFlight.tail >= this.#mark.index;
+    if (this.#offset === this.#markedOffset) return false;
+    return this.#idle || this.output.total - this.#checkpointedTo >= CHECKPOINT_BYTES;
   }
 
   #checkpoint(): void {
-    if (this.#offset === this.#committedOffset || this.#commits.at(-1)?.offset === this.#offset) return;
-    this.#writeCheckpoint();
-    this.#pushCommit(Kind.CHECKPOINT);
+    if (!this.#checkpointDue) return;
+    const commit = this.#mark ?? this.#takeCommit();
+    this.#markedOffset = commit.offset;
     this.#checkpointedTo = this.output.total;
+    if (this.#inFlight.tail < commit.index) {
+      this.#mark = commit;
+      return;
+    }
+    this.#mark = undefined;
+    this.#commits.push(commit);
+    this.#writeCheckpoint(commit, Kind.CHECKPOINT);
   }
 
-  #writeCheckpoint(): void {
+  #writeCheckpoint(commit: Commit, kind: Kind): void {
     if (this.#db !== 0) this.#select(0);
     this.output.begin(3);
     this.output.argText('SET');
     this.output.argText(this.#options.checkpointKey);
-    this.output.argText(this.#options.checkpointAt(this.#offset, this.#offsetDb));
+    this.output.argText(this.#options.checkpointAt(commit.offset, commit.db));
+    this.end(kind, 0, commit.offset);
   }
 
-  #pushCommit(kind: Kind): void {
-    const commit = { offset: this.#offset, db: this.#offsetDb, keys: this.#keys, commands: this.#commands };
-    this.#commits.push({ index: this.#inFlight.head, ...commit });
-    this.end(kind, 0, this.#offset);
+  /** What was written up to now, to be acknowledged as one. */
+  #takeCommit(): Commit {
+    const counts = { keys: this.#keys, commands: this.#commands };
     this.#keys = 0;
     this.#commands = 0;
+    return { index: this.#inFlight.head, offset: this.#offset, db: this.#offsetDb, ...counts };
   }
 
   // ---- replies
@@ -328,6 +356,7 @@ export class Lane implements ReplySink {
       );
       return;
     }
+    if (!this.#exact && this.#checkpointDue) this.breathe(this.#idle);
     this.#wake();
   }
 
@@ -401,7 +430,9 @@ export class Lane implements ReplySink {
   #committed(): void {
     const commit = this.#commits.shift();
     if (commit === undefined) throw this.#fault('The target acknowledged more than it was given');
-    this.counters.keys += commit.keys;
+    this.counters.keys += commit.keys - this.#skipped;
+    this.counters.skipped += this.#skipped;
+    this.#skipped = 0;
     this.counters.commands += commit.commands;
     this.#acknowledge(commit.offset, commit.db, true);
   }
@@ -420,21 +451,28 @@ export class Lane implements ReplySink {
       return;
     }
     if (kind === Kind.RENAME_EXPIRING && text.startsWith('ERR no such key')) return;
-    if (kind === Kind.FUNCTION && this.#options.skipExisting && /already exists/i.test(text)) return;
+    if (kind === Kind.FUNCTION && /^ERR Library \S+ already exists/i.test(text)) {
+      if (this.#options.skipExisting) return;
+      throw this.#keyExists(`A function library of the source exists in the target already: ${text}`, index);
+    }
     const place = known ? { offset: this.#inFlight.offset(index) } : {};
     throw refusal(text, kind, { side: 'target', node: this.#connection?.node ?? '', ...place });
   }
 
   #exists(index: number): void {
     if (this.#options.skipExisting) {
-      this.counters.skipped++;
-      this.counters.keys--;
+      this.#skipped++;
       return;
     }
-    throw new NaruError('KEY_EXISTS', 'A key of the source exists in the target already', {
+    throw this.#keyExists('A key of the source exists in the target already', index);
+  }
+
+  #keyExists(message: string, index: number): NaruError {
+    const offset = this.#inFlight.offset(index);
+    return new NaruError('KEY_EXISTS', message, {
       side: 'target',
       node: this.#connection?.node ?? '',
-      offset: this.#inFlight.offset(index),
+      ...(offset > 0 ? { offset } : {}),
     });
   }
 
