@@ -4,6 +4,8 @@ import { FormatError } from '../format-error.ts';
 import { Carry } from './carry.ts';
 import type { ValueKind } from './value-sink.ts';
 
+const CHUNK_BYTES_AT_FIRST = 16 * 1024;
+
 const COMMANDS: Readonly<Partial<Record<ValueKind, string>>> = {
   list: 'RPUSH',
   set: 'SADD',
@@ -18,7 +20,9 @@ export class RebuildCollection {
   readonly #chunkElements: number;
   #kind: ValueKind = 'list';
   /** the items of the command to come, one behind the other; a pair is two */
-  #chunk: Buffer = Buffer.allocUnsafe(16 * 1024);
+  #chunk: Buffer;
+  /** up to where items are taken without a further look: the chunk's size, but no more than `chunkBytes` */
+  #room: number;
   #bytes = 0;
   readonly #ends: Float64Array;
   #items = 0;
@@ -37,6 +41,8 @@ export class RebuildCollection {
     this.#key = key;
     this.#chunkBytes = chunkBytes;
     this.#chunkElements = chunkElements;
+    this.#chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES_AT_FIRST, chunkBytes));
+    this.#room = this.#chunk.length;
     this.#ends = new Float64Array(2 * chunkElements + 2);
     this.#numbers = new Float64Array(chunkElements + 1);
   }
@@ -48,7 +54,7 @@ export class RebuildCollection {
 
   element(buf: Buffer, start: number, end: number): void {
     const bytes = end - start;
-    if (this.#bytes + bytes > this.#chunk.length) this.#makeRoom(bytes);
+    if (this.#bytes + bytes > this.#room) this.#makeRoom(bytes);
     const at = this.#bytes;
     if (bytes < 48) {
       // A call of copy costs more than so few bytes.
@@ -156,6 +162,7 @@ export class RebuildCollection {
     const grown = Buffer.allocUnsafe(Math.max(bytes, Math.min(2 * this.#chunk.length, this.#chunkBytes)));
     this.#chunk.copy(grown, 0, 0, this.#bytes);
     this.#chunk = grown;
+    this.#room = Math.min(grown.length, this.#chunkBytes);
   }
 
   /** A hash's value that comes in parts: HSET key field value, behind what was collected before. */

@@ -329,10 +329,20 @@ export class StreamTail {
     this.#groupMeta.push(n);
   }
 
-  /** A group's metadata is complete. A read counter of -1 is unknown, and so is one that is not there. */
+  /** A group's metadata is complete. A read counter of -1 is unknown. */
   pel(): void {
-    const [ms = 0n, seq = 0n, read = -1n] = this.#groupMeta;
+    const [ms = 0n, seq = 0n, read = this.#estimateRead(ms, seq)] = this.#groupMeta;
     this.#sink.streamGroup(this.#name, ms, seq, BigInt.asIntN(64, read));
+  }
+
+  /** Before Redis 7 there was no read counter. This is what Redis 7 makes of the group's last id on loading; -1: it can not be told. */
+  #estimateRead(ms: bigint, seq: bigint): bigint {
+    const [length = 0n, lastMs = 0n, lastSeq = 0n] = this.#meta;
+    if (length === 0n) return 0n;
+    if (ms === lastMs && seq === lastSeq) return length;
+    const { firstMs, firstSeq } = this.#items;
+    if (ms === firstMs && seq === firstSeq) return 1n;
+    return ms < firstMs || (ms === firstMs && seq < firstSeq) ? 0n : -1n;
   }
 
   pelId(buf: Buffer, pos: number): void {
