@@ -60,6 +60,10 @@ export class SyncJob {
   #stopping = false;
   #waiting: string | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+  /** spool offset up to which a stopped run applies */
+  #drainEnd: number | undefined;
+  #late = false;
 
   constructor(options: ResolvedSyncOptions, emit: (event: SyncEvent) => void) {
     this.#options = options;
@@ -96,7 +100,7 @@ export class SyncJob {
       await this.#finish();
       return this.#done();
     } catch (error) {
-      const failure = this.#explained(toNaruError(error));
+      const failure = await this.#explained(toNaruError(error));
       await this.#abandon();
       throw failure;
     } finally {
@@ -147,6 +151,7 @@ export class SyncJob {
       target = await readFacts(client);
     }
     for (const { code, message } of precheck({ ...input, target })) this.#warn(code, message);
+    await this.#session.adopt(client, target.runId);
     this.#targetFacts = target;
     this.#protectTarget = countKeys(target) > 0 && onConflict !== 'overwrite';
   }
@@ -341,24 +346,26 @@ export class SyncJob {
       throw new NaruError('STOPPED_EARLY', 'Stopped while the full copy was under way');
     }
     this.#phase = 'draining';
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#pump.stop();
-    }, this.#options.drainTimeout);
-    try {
-      await this.#pump.run(this.#spool.end);
-    } finally {
-      clearTimeout(timer);
-    }
-    if (late) {
-      const left = this.#spool.end - this.#acked.offset;
-      throw new NaruError(
-        'STOPPED_EARLY',
-        `${left} bytes that were received could not be applied within --drain-timeout`,
-      );
-    }
+    // Both hold for all of it, also where the target is lost on the way.
+    this.#drainEnd ??= this.#spool.end;
+    this.#drainTimer ??= setTimeout(() => this.#drainIsLate(), this.#options.drainTimeout);
+    await this.#pump.run(this.#drainEnd);
+    if (this.#late) throw this.#notDrained();
     return this.#failure === undefined && this.#targetLost === undefined;
+  }
+
+  #drainIsLate(): void {
+    this.#late = true;
+    this.#session.abort(this.#notDrained());
+    this.#pump.stop();
+  }
+
+  #notDrained(): NaruError {
+    const left = this.#spool.end - this.#acked.offset;
+    return new NaruError(
+      'STOPPED_EARLY',
+      `${left} bytes that were received could not be applied within --drain-timeout`,
+    );
   }
 
   // ---- failures
@@ -385,7 +392,7 @@ export class SyncJob {
       const { connection, checkpoint } = await this.#session.reopen(cause);
       this.#targetLost = undefined;
       this.#waiting = undefined;
-      this.#resumeAt(connection, this.#restartPlace(checkpoint));
+      this.#resumeAt(connection, this.#checkLoss(connection, checkpoint));
     } catch (error) {
       if (!this.#stopping) throw error;
       throw new NaruError('STOPPED_EARLY', `Stopped while the target was away: ${cause.message}`);
@@ -428,10 +435,10 @@ export class SyncJob {
   }
 
   /** Adds to a refusal of the target which key and command it was about, and turns spool offsets into the source's own. */
-  #explained(error: NaruError): NaruError {
+  async #explained(error: NaruError): Promise<NaruError> {
     const { side, offset } = error.place;
     if (side !== 'target' || offset === undefined || this.#pump === undefined) return error;
-    const found = this.#pump.explain(offset);
+    const found = await this.#pump.explain(offset);
     const place = {
       ...error.place,
       ...found,
@@ -442,10 +449,32 @@ export class SyncJob {
 
   // ---- the end
 
+  /** The target may break even now: then it has to show that it still holds what it acknowledged. */
   async #finish(): Promise<void> {
     await this.#link.stop();
-    const connection = this.#target.detach();
-    if (connection !== undefined) await this.#session.finish(connection);
+    for (let connection = this.#target.detach(); ; ) {
+      try {
+        if (connection === undefined)
+          throw this.#targetLost ?? this.#failure ?? new Error('No connection to the target');
+        await this.#session.finish(connection);
+        return;
+      } catch (error) {
+        const back = await this.#session.reopen(toNaruError(error));
+        connection = back.connection;
+        // Gone without a restart: the try before has removed it, and only the answer was lost.
+        if (back.checkpoint !== undefined || back.restarted)
+          this.#checkLoss(back.connection, back.checkpoint);
+      }
+    }
+  }
+
+  #checkLoss(connection: Connection, checkpoint: Checkpoint | undefined): Place {
+    try {
+      return this.#restartPlace(checkpoint);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
   }
 
   /** After a failure: Naru's own keys are removed from the target where that can be done. */
@@ -459,6 +488,7 @@ export class SyncJob {
   async #close(): Promise<void> {
     this.#watching.abort();
     clearInterval(this.#progressTimer);
+    clearTimeout(this.#drainTimer);
     this.#asker?.connection.destroy();
     await this.#link?.stop();
     await this.#spool?.close();

@@ -2,10 +2,11 @@ import { type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
-import { openClient, RespClient } from '../net/client.ts';
+import { openClient, RespClient, ServerError } from '../net/client.ts';
 import type { Connection, TlsOptions } from '../net/connection.ts';
 import { Outage } from '../net/outage.ts';
 import { describeEndpoint, type Endpoint } from '../net/url.ts';
+import type { Reply } from '../protocol/resp/reply.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask, type NodeFacts, readFacts } from './facts.ts';
 
@@ -19,12 +20,23 @@ export interface TargetSessionOptions {
   onRetry(error: NaruError, delayMs: number): void;
 }
 
+/** A connection to the target that is new, and what stands there. */
+export interface Reopened {
+  connection: Connection;
+  checkpoint: Checkpoint | undefined;
+  /** the target is another process than the one that was written to before */
+  restarted: boolean;
+}
+
 /** Connects to the target, at the start and again; reads, and in the end removes, the keys that Naru keeps there for itself. */
 export class TargetSession {
   readonly node: string;
   readonly #options: TargetSessionOptions;
   readonly #stopping = new AbortController();
   readonly #outage: Outage;
+
+  /** the connection that writes */
+  #writer: { runId: string; id: number | undefined } | undefined;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
@@ -62,7 +74,7 @@ export class TargetSession {
   }
 
   /** Connects again, for as long as --give-up-after allows. `cause` is why it has to. Rejects with NaruError. */
-  async reopen(cause: NaruError): Promise<{ connection: Connection; checkpoint: Checkpoint | undefined }> {
+  async reopen(cause: NaruError): Promise<Reopened> {
     for (let last = cause; ; ) {
       if (!mayComeBack(last)) throw last;
       const delayMs = this.#outage.next();
@@ -82,18 +94,43 @@ export class TargetSession {
     }
   }
 
-  async #resume(): Promise<{ connection: Connection; checkpoint: Checkpoint | undefined }> {
+  async #resume(): Promise<Reopened> {
     const client = await this.open();
+    const timer = setTimeout(
+      () => client.connection.destroy(this.#error('LINK_LOST', 'The target does not answer')),
+      this.#options.connectTimeoutMs,
+    );
     try {
       const facts = await readFacts(client);
       if (facts.role !== 'master') throw this.#error('TARGET_UNAVAILABLE', 'The target is a replica now');
+      const restarted = this.#writer?.runId !== facts.runId;
+      await this.#fence(client, facts.runId);
       const value = await ask(client, 'GET', this.#options.checkpointKey);
       const checkpoint = value === null ? undefined : parseCheckpoint(String(value));
-      return { connection: client.connection, checkpoint };
+      await this.adopt(client, facts.runId);
+      return { connection: client.connection, checkpoint, restarted };
     } catch (error) {
       client.connection.destroy();
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  /** From now on this is the connection that writes. */
+  async adopt(client: RespClient, runId: string): Promise<void> {
+    const id = await unlessRefused(client.call('CLIENT', 'ID'));
+    this.#writer = { runId, id: typeof id === 'number' ? id : undefined };
+  }
+
+  /**
+   * What a lost connection had sent may still lie in a buffer on the way, and be done after the checkpoint was read: it would be done
+   * twice. So the target closes that connection before it is asked. A target before Redis 5, or a user without CLIENT, can not.
+   */
+  async #fence(client: RespClient, runId: string): Promise<void> {
+    const writer = this.#writer;
+    if (writer?.id === undefined || writer.runId !== runId) return;
+    await unlessRefused(client.call('CLIENT', 'KILL', 'ID', writer.id));
   }
 
   /** Removes Naru's own keys and closes. */
@@ -114,8 +151,10 @@ export class TargetSession {
       );
       const timer = setTimeout(() => client.connection.destroy(), CLEAN_UP_MS);
       try {
+        const { runId, keyspace } = await readFacts(client);
+        await this.#fence(client, runId);
         await client.call('DEL', this.#options.checkpointKey);
-        for (const db of new Set(dbs)) {
+        for (const db of new Set([...dbs, ...keyspace.keys()])) {
           await client.call('SELECT', db);
           await client.call('DEL', PART_PREFIX + this.#options.job);
         }
@@ -128,9 +167,19 @@ export class TargetSession {
     }
   }
 
-  #error(code: 'GAVE_UP' | 'TARGET_UNAVAILABLE' | 'INTERNAL', message: string): NaruError {
+  #error(code: 'GAVE_UP' | 'LINK_LOST' | 'TARGET_UNAVAILABLE' | 'INTERNAL', message: string): NaruError {
     return new NaruError(code, message, { side: 'target', node: this.node });
   }
 }
 
 const CLEAN_UP_MS = 2000;
+
+/** The reply, or undefined where the command is refused or not known. */
+async function unlessRefused(call: Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ServerError) return undefined;
+    throw error;
+  }
+}

@@ -70,16 +70,33 @@ export class Pump {
   }
 
   /**
-   * The key (and command) that begins at a spool offset, to name it in an error. Only where the bytes are still in memory, and only
+   * The key (and command) that begins at a spool offset, to name it in an error. Only where the spool still has the bytes, and only
    * once the run is over: the decoders are of no use afterwards.
    */
-  explain(offset: number): Named {
+  async explain(offset: number): Promise<Named> {
     const { spool, snapshot } = this.#options;
     if (offset < spool.released || offset > spool.end || spool.closed) return {};
     spool.seek(offset);
-    const view = spool.read(SLICE_BYTES);
-    if (view === undefined) return {};
-    return this.#phase === 'stream' ? nameCommand(view) : nameEntry(view, snapshot.magic);
+    const bytes = await this.#peek();
+    return this.#phase === 'stream' ? nameCommand(bytes) : nameEntry(bytes, snapshot.magic);
+  }
+
+  /** The next bytes, up to a slice, also where they are on disk; fewer where the disk fails: this is for an error's words. */
+  async #peek(): Promise<Buffer> {
+    const { spool } = this.#options;
+    const parts: Buffer[] = [];
+    let left = Math.min(SLICE_BYTES, spool.end - spool.position);
+    try {
+      while (left > 0 && !spool.closed) {
+        const view = spool.read(left);
+        if (view === undefined) await spool.whenReadable();
+        else parts.push(Buffer.from(view));
+        left -= view?.length ?? 0;
+      }
+    } catch {
+      // What was read so far has to do.
+    }
+    return Buffer.concat(parts);
   }
 
   /** Goes back to a spool offset at which an entry or command begins, in database `db`. */
@@ -108,11 +125,11 @@ export class Pump {
       if (view !== undefined) {
         this.#give(view, spool.position - view.length);
         target.breathe(false);
-        if (!target.ready) await target.whenReady();
+        if (!target.ready) await this.#unlessStopped(target.whenReady());
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();
       } else if (spool.position >= end && this.#atRest) {
-        await target.drained();
+        await this.#unlessStopped(target.drained());
         return;
       } else {
         target.breathe(true);
@@ -171,7 +188,7 @@ export class Pump {
   async #endSnapshot(): Promise<void> {
     const { spool, target } = this.#options;
     this.#checkEnd();
-    await target.drained();
+    await this.#unlessStopped(target.drained());
     if (this.#stopped) return;
     spool.seek(this.#streamStart);
     this.#commands.restart(this.#streamStart);
@@ -190,6 +207,16 @@ export class Pump {
     if (this.#rdbEnd === this.#snapshotEnd) return;
     const text = `The RDB ends at offset ${this.#rdbEnd}, but the source said ${this.#snapshotEnd}`;
     throw new NaruError('BAD_FORMAT', text, { side: 'source', node, offset: spool.position });
+  }
+
+  /** Waits for the target, or for `stop`: a target that hangs must not keep a run from ending. */
+  async #unlessStopped(wait: Promise<void>): Promise<void> {
+    let waiting = true;
+    void wait.then(() => {
+      waiting = false;
+      this.#woken.wake();
+    });
+    while (waiting && !this.#stopped) await this.#woken.wait();
   }
 
   /** Waits for bytes, for the word on where the snapshot ends, or for `stop`. */

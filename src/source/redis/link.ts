@@ -170,6 +170,7 @@ export class ReplicationLink {
 
   async #lost(error: NaruError): Promise<void> {
     clearTimeout(this.#timer);
+    this.#receiver?.stop();
     if (!error.retry || this.#streamStart === undefined) {
       this.#fail(error.retry ? this.#brokenOff(error) : error);
       return;

@@ -24,6 +24,7 @@ export class Receiver implements Reader {
   #finder: MarkFinder | undefined;
   #direct = true;
   #pausing = false;
+  #stopped = false;
   /** when the last byte arrived, ms since 1970 */
   lastMs: number = Date.now();
 
@@ -47,6 +48,12 @@ export class Receiver implements Reader {
     this.#connection.setReader(this);
     this.#store();
     if (!this.#pausing) this.#connection.resume();
+  }
+
+  /** Takes no more; what waits for room is dropped, since the next connection asks for it again. */
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting.length = 0;
   }
 
   /** Whether it waits for the spool's disk: silence says nothing about the source then. */
@@ -116,6 +123,7 @@ export class Receiver implements Reader {
     this.#connection.pause();
     try {
       await this.#spool.whenWritable();
+      if (this.#stopped) return;
       this.#pausing = false;
       this.lastMs = Date.now();
       this.#store();
