@@ -69,7 +69,8 @@ function outcome(rdb: Buffer, next: (below: number) => number, bigEntryBytes: nu
     walker.end();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    end = `${error.fault}`;
+    // Of two faults in one large entry, the cuts decide which is met first.
+    end = error.fault === 'truncated' ? 'truncated' : 'refused';
   }
   // Of an entry that is refused, the big path has given the beginning away already.
   const whole = end === 'finished' ? collector.entries : [];

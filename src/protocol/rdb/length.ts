@@ -70,3 +70,13 @@ export function integerSize(first: number): number {
   if (first === ENC_INT16) return 3;
   return first === ENC_INT32 ? 5 : 0;
 }
+
+/** 64 bits with sign, little endian; exact within 2^53. */
+export function int64At(buf: Buffer, pos: number): number {
+  return buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
+}
+
+/** The same as a time in milliseconds. Times beyond 2^53 ms, 285,000 years from now, become that. */
+export function timeAt(buf: Buffer, pos: number): number {
+  return Math.min(Math.max(int64At(buf, pos), 0), Number.MAX_SAFE_INTEGER);
+}

@@ -243,12 +243,12 @@ export class ValueDecoder {
 
   #bytes(role: number, buf: Buffer, pos: number): void {
     if (role === g.ROLE_SCORE) this.#sink.score(buf.readDoubleLE(pos));
-    else if (role === g.ROLE_EXPIRY_AFTER) this.#sink.fieldExpireAt(int64At(buf, pos));
-    else if (role === g.ROLE_EXPIRY_BASE) this.#expiryBase = int64At(buf, pos);
+    else if (role === g.ROLE_EXPIRY_AFTER) this.#sink.fieldExpireAt(l.int64At(buf, pos));
+    else if (role === g.ROLE_EXPIRY_BASE) this.#expiryBase = l.int64At(buf, pos);
     else if (role === g.ROLE_PEL_ID) this.#tail?.pelId(buf, pos);
-    else if (role === g.ROLE_PEL_TIME) this.#tail?.pelTime(int64At(buf, pos));
-    else if (role === g.ROLE_SEEN) this.#tail?.seen(int64At(buf, pos));
-    else if (role === g.ROLE_ACTIVE) this.#tail?.active(int64At(buf, pos));
+    else if (role === g.ROLE_PEL_TIME) this.#tail?.pelTime(l.int64At(buf, pos));
+    else if (role === g.ROLE_SEEN) this.#tail?.seen(l.int64At(buf, pos));
+    else if (role === g.ROLE_ACTIVE) this.#tail?.active(l.int64At(buf, pos));
     else if (role === g.ROLE_OWNED_ID) this.#tail?.ownedId(buf, pos);
   }
 
@@ -399,9 +399,4 @@ export class ValueDecoder {
 
 function mustBeWhole(role: number): boolean {
   return role === g.ROLE_NODE_ID || role === g.ROLE_GROUP || role === g.ROLE_CONSUMER;
-}
-
-/** 64 bits, little endian; exact within 2^53. */
-function int64At(buf: Buffer, pos: number): number {
-  return buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
 }

@@ -1,15 +1,16 @@
 /** Walks an RDB that comes in slices. */
-import { Crc64 } from '../checksum/crc64.ts';
 import { FormatError } from '../format-error.ts';
 import { Carry } from './carry.ts';
+import { emptyEntry, forgetPrefix } from './entry-view.ts';
 import { withKey } from './error-place.ts';
 import { LAYOUT_KEY_META, LAYOUT_MODULE_AUX, LAYOUT_SLOT_IMPORT, PROGRAM_START } from './grammar.ts';
 import { HeldString } from './held-string.ts';
 import { Information } from './information.ts';
-import { bigLengthAt, wholeLength } from './length.ts';
+import { bigLengthAt, timeAt, wholeLength } from './length.ts';
 import { MAGIC_BYTES, readMagic } from './magic.ts';
 import { keyMetaName, moduleName } from './module-name.ts';
 import { PassOver } from './pass-over.ts';
+import { CHECKSUM_BYTES, RunningChecksum } from './running-checksum.ts';
 import type { EntryView, Flavour, RdbSink } from './sink.ts';
 import { Skipper } from './skip.ts';
 import * as t from './types.ts';
@@ -21,8 +22,6 @@ export interface WalkerOptions {
   /** default true */
   verifyChecksum?: boolean;
 }
-
-const CHECKSUM_BYTES = 8;
 
 /** What the next byte belongs to. */
 const MAGIC = 0;
@@ -49,15 +48,13 @@ const DONE = 7;
 export class RdbWalker {
   readonly #sink: RdbSink;
   readonly #bigEntryBytes: number;
-  readonly #crc: Crc64 | undefined;
-  /** absolute offset up to which the checksum has been taken */
-  #crcTo = 0;
+  readonly #sum: RunningChecksum;
   readonly #carry = new Carry();
   readonly #skipper = new Skipper();
   readonly #passOver = new PassOver();
   readonly #key = new HeldString();
   readonly #told: Information;
-  readonly #view: EntryView;
+  readonly #view: EntryView = emptyEntry();
   #decoder: ValueDecoder | undefined;
   #state = MAGIC;
   #offset = 0;
@@ -80,22 +77,7 @@ export class RdbWalker {
     this.#sink = sink;
     this.#told = new Information(sink);
     this.#bigEntryBytes = options.bigEntryBytes;
-    this.#crc = options.verifyChecksum === false ? undefined : new Crc64();
-    const none = Buffer.alloc(0);
-    this.#view = {
-      keyBuf: none,
-      keyStart: 0,
-      keyEnd: 0,
-      type: 0,
-      valueBuf: none,
-      valueStart: 0,
-      valueEnd: 0,
-      expireAtMs: -1,
-      idleSeconds: -1,
-      freq: -1,
-      offset: 0,
-      db: 0,
-    };
+    this.#sum = new RunningChecksum(options.verifyChecksum !== false);
   }
 
   /** The end was reached. */
@@ -124,7 +106,7 @@ export class RdbWalker {
       else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
       else pos = this.#walk(buf, pos, end, origin);
     }
-    if (this.#state < CHECKSUM) this.#count(buf, pos, origin);
+    if (this.#state < CHECKSUM) this.#sum.count(buf, start, pos, origin);
     this.#offset = origin + pos;
     return pos;
   }
@@ -139,20 +121,12 @@ export class RdbWalker {
     this.#metaLeft = 0;
     this.#view.db = db;
     this.#told.db = db;
-    this.#forget();
+    forgetPrefix(this.#view);
   }
 
   /** No more bytes come: throws FormatError 'truncated' if not finished. */
   end(): void {
     if (this.#state !== DONE) throw new FormatError('truncated', 'the RDB breaks off', this.#offset);
-  }
-
-  /** The checksum is taken over absolute offsets, so that what is written again after a restart does not count twice. */
-  #count(buf: Buffer, to: number, origin: number): void {
-    const from = Math.max(this.#start, this.#crcTo - origin);
-    if (from >= to) return;
-    this.#crc?.update(buf, from, to);
-    this.#crcTo = origin + to;
   }
 
   /** Item by item in place. What is not whole at the end goes to the carry. */
@@ -167,7 +141,7 @@ export class RdbWalker {
       }
       pos = next;
       if (this.#state === CHECKSUM) {
-        this.#count(buf, pos, origin);
+        this.#sum.count(buf, this.#start, pos, origin);
         if (this.#version < 5) this.#finish();
       }
       if (this.#state !== OPCODE && this.#state !== KEY_META) return pos;
@@ -186,7 +160,6 @@ export class RdbWalker {
       this.#state === VALUE ? this.#resumeValue(carried, held + added) : this.#item(carried, 0, held + added);
     if (next < 0) return pos + added;
     this.#carry.clear();
-    // Not while PASS: that skips on from where it is.
     return pos + next - held;
   }
 
@@ -281,7 +254,7 @@ export class RdbWalker {
     this.#state = OPCODE;
     this.#entryOffset = this.#base + skipper.pos;
     this.#sink.entry(view);
-    this.#forget();
+    forgetPrefix(this.#view);
     return view.valueEnd;
   }
 
@@ -310,7 +283,7 @@ export class RdbWalker {
     } catch (error) {
       throw this.#inEntry(error);
     }
-    this.#forget();
+    forgetPrefix(this.#view);
     return this.#feed(buf, valueAt, end, this.#base);
   }
 
@@ -323,13 +296,6 @@ export class RdbWalker {
       this.#entryOffset = origin + next;
     }
     return next;
-  }
-
-  /** What stood before one key does not hold for the next. */
-  #forget(): void {
-    this.#view.expireAtMs = -1;
-    this.#view.idleSeconds = -1;
-    this.#view.freq = -1;
   }
 
   #unknownType(pos: number): FormatError {
@@ -373,7 +339,9 @@ export class RdbWalker {
         this.#state = CHECKSUM;
         return this.#boundary(pos + 1);
       case t.OP_SLOT_IMPORT_OR_KEY_META:
-        return this.#flavour === 'valkey' ? this.#slotImport(pos) : this.#keyMeta(buf, pos, end);
+        // Valkey 9: slots on their way to this node
+        if (this.#flavour === 'valkey') return this.#leave(LAYOUT_SLOT_IMPORT, pos + 1);
+        return this.#keyMeta(buf, pos, end);
       case t.OP_MODULE_AUX:
         return this.#moduleAux(buf, pos, end);
       default:
@@ -395,11 +363,6 @@ export class RdbWalker {
     const next = pos + 1 + size;
     this.#sink.moduleAux(moduleName(bigLengthAt(buf, pos + 1)));
     return this.#leave(LAYOUT_MODULE_AUX, next);
-  }
-
-  /** Valkey 9: slots on their way to this node. */
-  #slotImport(pos: number): number {
-    return this.#leave(LAYOUT_SLOT_IMPORT, pos + 1);
   }
 
   /** Redis 8: number of classes; for each its specification (4 bytes, little endian) and data that is passed over */
@@ -440,25 +403,16 @@ export class RdbWalker {
     return pos;
   }
 
-  /** 8 bytes, little endian; 0 means that the source had checksums off. */
   #checksum(buf: Buffer, pos: number, end: number): number {
     if (pos + CHECKSUM_BYTES > end) return this.#lacks(CHECKSUM_BYTES);
-    const none = buf.readUInt32LE(pos) === 0 && buf.readUInt32LE(pos + 4) === 0;
-    if (!none && this.#crc?.equals(buf, pos) === false) {
-      throw new FormatError('checksum', 'the checksum does not match: the RDB was damaged', this.#base + pos);
-    }
+    this.#sum.verify(buf, pos, this.#base + pos);
+    this.#boundary(pos + CHECKSUM_BYTES);
     this.#finish();
-    return this.#boundary(pos + CHECKSUM_BYTES);
+    return pos + CHECKSUM_BYTES;
   }
 
   #finish(): void {
     this.#state = DONE;
     this.#sink.finish(this.#version);
   }
-}
-
-/** Milliseconds as 64 bits, little endian. Times beyond 2^53 ms, 285,000 years from now, become that. */
-function timeAt(buf: Buffer, pos: number): number {
-  const ms = buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
-  return Math.min(Math.max(ms, 0), Number.MAX_SAFE_INTEGER);
 }
