@@ -2,6 +2,8 @@ import type { CommandSink } from '../command-sink.ts';
 
 /** Bytes of one block. 64 KiB: large enough that a system call carries hundreds of small keys, small enough to be cheap when idle. */
 export const BLOCK_BYTES: number = 64 * 1024;
+/** Blocks that are kept for later, 2 MiB: a burst may take more for a while, which then go back to the system. */
+const FREE_BLOCKS_MAX = 32;
 /** Most pairs in one MSET: beyond this the target's gain is lost in the noise (measured: 64 -> 256 gives 4 %), and each holds up its other clients. */
 export const RUN_PAIRS_MAX = 256;
 /** A pair larger than this gains nothing in an MSET. */
@@ -184,7 +186,9 @@ export class Output implements CommandSink {
   #handOver(): void {
     const block = this.#block;
     this.#handedOver += this.#used;
-    this.#write(block.subarray(0, this.#used), () => this.#free.push(block));
+    this.#write(block.subarray(0, this.#used), () => {
+      if (this.#free.length < FREE_BLOCKS_MAX) this.#free.push(block);
+    });
     this.#block = this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     this.#used = 0;
   }

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { isNaruError } from '../errors/errors.ts';
+import { CommandWalker } from '../protocol/resp/command-walker.ts';
+import { Output } from '../protocol/resp/output.ts';
+import type { RawCommandSink, Target } from '../target/target.ts';
+import { StreamApplier, type StreamApplierOptions } from './stream-applier.ts';
+
+const ARRIVAL_MS = 1_000_000;
+
+/** A target that only keeps what it is told, as text. */
+class Recorder {
+  readonly told: string[] = [];
+  #parts: Buffer[] = [];
+  readonly #output = new Output((bytes, done) => {
+    this.#parts.push(Buffer.from(bytes));
+    done();
+  });
+
+  target(): Target {
+    const command: Target['command'] = (c, db) => {
+      this.told.push(`${db}> ${Array.from({ length: c.argc }, (_, i) => c.text(i)).join(' ')}`);
+    };
+    let db = 0;
+    return {
+      command,
+      set: (c, to) => {
+        this.told.push(`${to}> SET ${c.text(1)} ${c.text(2)}`);
+      },
+      beginWrite: (to: number): RawCommandSink => {
+        db = to;
+        this.#parts = [];
+        return this.#output;
+      },
+      endWrite: () => {
+        this.#output.flush();
+        const bytes = Buffer.concat(this.#parts);
+        const sink = { command: (c: Parameters<Target['command']>[0]) => command(c, db), ...NO_BIG };
+        new CommandWalker(sink, { bigCommandBytes: 1e9 }).write(bytes, 0, bytes.length);
+      },
+      hold: (on: boolean) => this.told.push(on ? 'hold' : 'release'),
+      reached: (offset: number, to: number) => this.told.push(`reached ${offset} db ${to}`),
+    } as unknown as Target;
+  }
+}
+const NO_BIG = { bigCommand: () => {}, bigCommandPart: () => {}, bigCommandEnd: () => {} };
+
+function apply(
+  commands: string[],
+  options: Partial<StreamApplierOptions> = {},
+  bigCommandBytes = 1e9,
+): string[] {
+  const recorder = new Recorder();
+  const applier = new StreamApplier(recorder.target(), {
+    publish: false,
+    functions: true,
+    protectTarget: false,
+    checkpointKey: 'naru:checkpoint:test',
+    arrivalMs: () => ARRIVAL_MS,
+    onGetAck: (offset) => recorder.told.push(`getack ${offset}`),
+    ...options,
+  });
+  const walker = new CommandWalker(applier, { bigCommandBytes });
+  for (const text of commands) {
+    const args = text.split(' ');
+    const frame = Buffer.from(`*${args.length}\r\n${args.map((a) => `$${a.length}\r\n${a}\r\n`).join('')}`);
+    // A command counts as large only where it does not lie whole in one slice.
+    const slice = bigCommandBytes < 1e9 ? 40 : frame.length;
+    for (let at = 0; at < frame.length; at += slice)
+      walker.write(frame, at, Math.min(at + slice, frame.length));
+  }
+  return recorder.told;
+}
+
+const written = (told: string[]): string[] => told.filter((line) => /^\d+>/.test(line));
+
+describe('StreamApplier', () => {
+  it.each([
+    ['SET k v', 'SET k v'],
+    ['set k v EX 10', 'set k v PXAT 1010000'],
+    ['SET k v px 5 NX', 'SET k v PXAT 1000005 NX'],
+    ['SET k v PXAT 123', 'SET k v PXAT 123'],
+    ['SET k v KEEPTTL', 'SET k v KEEPTTL'],
+    ['SETEX k 10 v', 'SET k v PXAT 1010000'],
+    ['PSETEX k 10 v', 'SET k v PXAT 1000010'],
+    ['EXPIRE k 2', 'PEXPIREAT k 1002000'],
+    ['expire k 2 GT', 'PEXPIREAT k 1002000 GT'],
+    ['PEXPIRE k 2', 'PEXPIREAT k 1000002'],
+    ['EXPIRE k -5000', 'PEXPIREAT k 1'],
+    ['PEXPIREAT k 99', 'PEXPIREAT k 99'],
+    ['EXPIREAT k 99', 'EXPIREAT k 99'],
+    ['GETEX k EX 3', 'GETEX k PXAT 1003000'],
+    ['GETEX k PERSIST', 'GETEX k PERSIST'],
+    ['HEXPIRE k 3 FIELDS 1 f', 'HPEXPIREAT k 1003000 FIELDS 1 f'],
+    ['HPEXPIRE k 3 NX FIELDS 1 EX', 'HPEXPIREAT k 1000003 NX FIELDS 1 EX'],
+    ['HSETEX k EX 3 FIELDS 1 EX 7', 'HSETEX k PXAT 1003000 FIELDS 1 EX 7'],
+    ['HSETEX k FIELDS 1 EX 7', 'HSETEX k FIELDS 1 EX 7'],
+    ['RESTORE k 5 payload', 'RESTORE k 1000005 payload ABSTTL'],
+    ['RESTORE k 5 payload REPLACE', 'RESTORE k 1000005 payload REPLACE ABSTTL'],
+    ['RESTORE k 5 payload ABSTTL', 'RESTORE k 5 payload ABSTTL'],
+    ['RESTORE k 0 payload', 'RESTORE k 0 payload'],
+    ['RESTORE-ASKING k 0 payload REPLACE', 'RESTORE k 0 payload REPLACE'],
+    ['INCR k', 'INCR k'],
+    ['SETRANGE k 5 EX', 'SETRANGE k 5 EX'],
+  ])('%s -> %s', (command, expected) => {
+    expect(written(apply([command]))).toEqual([`0> ${expected}`]);
+  });
+
+  it('makes the expiry of a command too large to hold absolute by a command behind it', () => {
+    const large = 'x'.repeat(200);
+    for (const [command, atMs] of [
+      [`SET k ${large} EX 10`, 1_010_000],
+      [`SETEX k 10 ${large}`, 1_010_000],
+      [`RESTORE k 7 ${large} REPLACE`, 1_000_007],
+    ] as const) {
+      expect(written(apply([command], {}, 50))).toEqual([`0> ${command}`, `0> PEXPIREAT k ${atMs}`]);
+    }
+    expect(written(apply([`RESTORE k 7 ${large} ABSTTL`], {}, 50))).toHaveLength(1);
+    expect(written(apply([`SET k ${large}`], {}, 50))).toHaveLength(1);
+  });
+
+  it('keeps the database, and says where it got to after each command', () => {
+    expect(apply(['SELECT 3', 'INCR a', 'PING'])).toEqual([
+      'reached 23 db 3',
+      '3> INCR a',
+      'reached 44 db 3',
+      'reached 58 db 3',
+    ]);
+  });
+
+  it('gets nowhere inside of a transaction of the source', () => {
+    const told = apply(['MULTI', 'INCR a', 'SELECT 2', 'INCR b', 'EXEC']);
+    expect(told.slice(0, -1)).toEqual(['hold', '0> INCR a', '2> INCR b', 'release']);
+    expect(told.at(-1)).toMatch(/^reached \d+ db 2$/);
+  });
+
+  it('leaves out PUBLISH and, where wanted, FUNCTION; small and large alike', () => {
+    const commands = ['PUBLISH c m', 'FUNCTION LOAD x', `publish c ${'m'.repeat(100)}`];
+    expect(written(apply(commands, { functions: false }, 60))).toEqual([]);
+    expect(written(apply(commands, { publish: true }, 60))).toHaveLength(3);
+  });
+
+  it('answers GETACK, and nothing else of REPLCONF', () => {
+    expect(
+      apply(['REPLCONF GETACK *', 'REPLCONF x y']).filter((line) => line.startsWith('getack')),
+    ).toHaveLength(1);
+  });
+
+  it('takes the checkpoint out of the way of SWAPDB', () => {
+    expect(written(apply(['SELECT 4', 'SWAPDB 0 4']))).toEqual([
+      '0> DEL naru:checkpoint:test',
+      '4> SWAPDB 0 4',
+    ]);
+  });
+
+  it('refuses a FLUSHALL where the target holds keys of its own', () => {
+    expect(written(apply(['FLUSHALL']))).toEqual(['0> FLUSHALL']);
+    let error: unknown;
+    try {
+      apply(['flushdb async'], { protectTarget: true });
+    } catch (e) {
+      error = e;
+    }
+    expect(isNaruError(error) && error.code).toBe('FLUSH_REFUSED');
+  });
+});
