@@ -120,6 +120,17 @@ const table = {
     advice:
       'The RDB was damaged on its way or at the source: start again; check the memory and disk of the source.',
   },
+  FILE_UNREADABLE: { policy: 'stop', exit: 1, advice: 'Check the path, the permissions and the disk.' },
+  FILE_UNKNOWN: {
+    policy: 'stop',
+    exit: 2,
+    advice: 'Name an RDB, an AOF, or a directory with one .manifest; unpack it before where Naru can not.',
+  },
+  FILE_TRUNCATED: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'The file is not whole: copy it again, or take another backup.',
+  },
   SPOOL_FULL: {
     policy: 'stop',
     exit: 1,

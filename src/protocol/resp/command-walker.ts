@@ -87,6 +87,7 @@ const CARRY_STEP = 4096;
 export class CommandWalker {
   readonly #sink: StreamSink;
   readonly #bigCommandBytes: number;
+  readonly #commandsOnly: boolean;
   readonly #view: CommandView = new CommandView();
   #carry: Buffer = Buffer.allocUnsafe(CARRY_FIRST);
   #carryLength = 0;
@@ -96,8 +97,13 @@ export class CommandWalker {
   #offset: number;
   #big: BigFrame | undefined;
 
-  constructor(sink: StreamSink, options: { bigCommandBytes: number; offset?: number }) {
+  /** `commandsOnly`: nothing but commands is walked, and `write` stops in front of a byte that begins none. */
+  constructor(
+    sink: StreamSink,
+    options: { bigCommandBytes: number; offset?: number; commandsOnly?: boolean },
+  ) {
     this.#sink = sink;
+    this.#commandsOnly = options.commandsOnly ?? false;
     this.#bigCommandBytes = options.bigCommandBytes;
     this.#offset = options.offset ?? 0;
   }
@@ -119,16 +125,21 @@ export class CommandWalker {
     this.#big = undefined;
   }
 
-  /** Takes `buf[start, end)`. Throws FormatError, after which the walker is of no further use. */
-  write(buf: Buffer, start: number, end: number): void {
+  /**
+   * Takes `buf[start, end)` and returns `end`, or with `commandsOnly` the position of a byte that begins no command (`offset` is its offset
+   * then). Throws FormatError, after which the walker is of no further use.
+   */
+  write(buf: Buffer, start: number, end: number): number {
     const base = this.#offset - start;
-    this.#offset += end - start;
     let pos = start;
     while (pos < end) {
       if (this.#big !== undefined) pos = this.#passBig(this.#big, buf, pos, end, base);
       else if (this.#carryLength > 0) pos = this.#fillCarry(buf, pos, end, base);
+      else if (this.#commandsOnly && buf[pos] !== STAR) break;
       else pos = this.#walkSlice(buf, pos, end, base);
     }
+    this.#offset = base + pos;
+    return pos;
   }
 
   #walkSlice(buf: Buffer, start: number, end: number, base: number): number {
@@ -141,6 +152,7 @@ export class CommandWalker {
         return end;
       }
       pos = next;
+      if (this.#commandsOnly && buf[pos] !== STAR) return pos;
     }
     return pos;
   }

@@ -1,0 +1,125 @@
+/** One file's bytes, unpacked. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline, Readable, type Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
+import { NaruError } from '../../errors/errors.ts';
+import { type Compression, detectCompression, HEAD_BYTES } from './detect.ts';
+import { toFileError } from './failures.ts';
+
+/** Large enough that the way through the thread pool costs little per byte. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** By which compression is told. */
+const MAGIC_BYTES = 4;
+
+/** The path that means standard input. */
+export const STDIN = '-';
+
+/** An open file, read once from its beginning to its end. What is read ahead of who takes it is a chunk or two. */
+export interface ByteFile {
+  /** size as it lies there, so maybe compressed; undefined: a pipe */
+  readonly bytesTotal: number | undefined;
+  /** how much of that has been read */
+  readonly bytesRead: number;
+  readonly compression: Compression | undefined;
+  /** the first bytes, unpacked: `HEAD_BYTES` or more where there are so many */
+  readonly head: Buffer;
+  /** all bytes from the first one on, unpacked */
+  readonly chunks: AsyncIterable<Buffer>;
+  close(): void;
+}
+
+/** Throws NaruError FILE_UNREADABLE, FILE_UNKNOWN (zstd where this Node has none), and for damaged compressed data; so do its chunks. */
+export async function openByteFile(path: string): Promise<ByteFile> {
+  const count = { bytesRead: 0 };
+  const bytesTotal = path === STDIN ? undefined : await fileSize(path);
+  const stream = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  try {
+    const raw = await withHead(rawChunks(stream, path, count), MAGIC_BYTES);
+    const compression = detectCompression(raw.head);
+    const unpacked = compression === undefined ? raw.chunks : unpack(raw.chunks, path, compression);
+    const { head, chunks } = await withHead(unpacked, HEAD_BYTES);
+    return {
+      bytesTotal,
+      compression,
+      head,
+      chunks,
+      get bytesRead() {
+        return count.bytesRead;
+      },
+      close: () => void stream.destroy(),
+    };
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
+}
+
+/** Size in bytes, undefined where it is no regular file (a pipe with a name, say). */
+export async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    throw toFileError(error, path);
+  }
+}
+
+async function* rawChunks(
+  stream: AsyncIterable<Buffer>,
+  path: string,
+  count: { bytesRead: number },
+): AsyncGenerator<Buffer, void> {
+  try {
+    for await (const chunk of stream) {
+      count.bytesRead += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    throw toFileError(error, path);
+  }
+}
+
+/** Pulls chunks until `bytes` are there or the end is, and gives them all back in front of the rest. */
+async function withHead(
+  chunks: AsyncGenerator<Buffer, void>,
+  bytes: number,
+): Promise<{ head: Buffer; chunks: AsyncGenerator<Buffer, void> }> {
+  const held: Buffer[] = [];
+  for (let length = 0; length < bytes; ) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    held.push(next.value);
+    length += next.value.length;
+  }
+  return { head: Buffer.concat(held), chunks: chain(held, chunks) };
+}
+
+async function* chain(held: Buffer[], rest: AsyncGenerator<Buffer, void>): AsyncGenerator<Buffer, void> {
+  for (let chunk = held.shift(); chunk !== undefined; chunk = held.shift()) yield chunk;
+  yield* rest;
+}
+
+async function* unpack(
+  packed: AsyncGenerator<Buffer, void>,
+  path: string,
+  compression: Compression,
+): AsyncGenerator<Buffer, void> {
+  const unpacker = compression === 'gzip' ? zlib.createGunzip({ chunkSize: CHUNK_BYTES }) : zstd(path);
+  // The failure of any part of the pipeline comes out of the iteration below.
+  pipeline(Readable.from(packed, { objectMode: false }), unpacker, () => {});
+  try {
+    for await (const chunk of unpacker as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw toFileError(error, path);
+  }
+}
+
+/** Node has it from 22.15 and 23.8 on. */
+function zstd(path: string): Transform {
+  const node = zlib as typeof zlib & { createZstdDecompress?: () => Transform };
+  if (node.createZstdDecompress !== undefined) return node.createZstdDecompress();
+  const text = `${path} is compressed with zstd, which needs Node 22.15 or newer (this is ${process.versions.node})`;
+  throw new NaruError('FILE_UNKNOWN', text, { side: 'source', node: path });
+}

@@ -1,0 +1,98 @@
+/** A file source, decoded. */
+import { NaruError } from '../../errors/errors.ts';
+import {
+  type AofEnd,
+  type AofSink,
+  AofWalker,
+  type AofWalkerOptions,
+} from '../../protocol/aof/aof-walker.ts';
+import { toFileFormatError } from './failures.ts';
+import type { FileConsumer, FilePart, FileSource, Wish } from './file-source.ts';
+
+export interface DecodeOptions extends AofWalkerOptions {
+  sink: AofSink;
+  /** A file begins: its commands are in database 0 until they say otherwise, and in no transaction. */
+  partBegins?(part: FilePart): void;
+  /** After each slice, of at most 64 KiB: the place to wait for the target. */
+  breathe?(): void | Promise<void>;
+}
+
+export interface DecodedEnd {
+  /** the last file that was read, and how it ended: offsets are those in its unpacked bytes */
+  part: FilePart;
+  end: AofEnd;
+  /** timestamps in all files: 0 where `until` was asked for means that the files do not know times */
+  timestamps: number;
+}
+
+/**
+ * Reads a source to its end, or up to the time `until`, into a sink. RDB files go the same way as AOF files: they have no commands behind them.
+ *
+ * An AOF whose last file breaks off is good up to there, as it is for Redis (aof-load-truncated yes): `end.truncated` tells, and
+ * `end.unfinished` what the caller must not let take effect. An earlier file that breaks off is an error, and so is an RDB.
+ * Throws NaruError with the file's path as `place.node` and the offset in it: BAD_FORMAT, CHECKSUM_MISMATCH, FILE_TRUNCATED, FILE_UNREADABLE.
+ */
+export async function decodeFile(source: FileSource, options: DecodeOptions): Promise<DecodedEnd> {
+  const decoding = new Decoding(options);
+  await source.read(decoding);
+  return decoding.result();
+}
+
+class Decoding implements FileConsumer {
+  readonly #options: DecodeOptions;
+  #walker: AofWalker;
+  #part: FilePart | undefined;
+  #end: AofEnd | undefined;
+  #timestamps = 0;
+
+  constructor(options: DecodeOptions) {
+    this.#options = options;
+    this.#walker = new AofWalker(options.sink, options);
+  }
+
+  partBegins(part: FilePart): void {
+    this.#part = part;
+    this.#end = undefined;
+    this.#walker = new AofWalker(this.#options.sink, this.#options);
+    this.#options.partBegins?.(part);
+  }
+
+  write(slice: Buffer): Wish | Promise<Wish> {
+    try {
+      this.#walker.write(slice, 0, slice.length);
+    } catch (error) {
+      throw this.#named(error);
+    }
+    const wish = this.#walker.stopped ? 'enough' : 'more';
+    const wait = this.#options.breathe?.();
+    return wait === undefined ? wish : wait.then(() => wish);
+  }
+
+  partEnds(part: FilePart): Wish {
+    const end = this.#finish();
+    if (!end.truncated || part.last) return 'more';
+    const text = `${part.path} breaks off at offset ${end.validTo}, and other files of the AOF follow it`;
+    throw new NaruError('FILE_TRUNCATED', text, { side: 'source', node: part.path, offset: end.validTo });
+  }
+
+  result(): DecodedEnd {
+    const part = this.#part;
+    if (part === undefined) throw new NaruError('INTERNAL', 'A file source without files');
+    return { part, end: this.#end ?? this.#finish(), timestamps: this.#timestamps };
+  }
+
+  #finish(): AofEnd {
+    try {
+      const end = this.#walker.end();
+      this.#timestamps += end.timestamps;
+      this.#end = end;
+      return end;
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  #named(error: unknown): unknown {
+    return toFileFormatError(error, this.#part?.path ?? '', this.#walker.validTo);
+  }
+}
