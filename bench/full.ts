@@ -2,6 +2,7 @@
 import { type FillType, fill, fillStrings } from '../test/support/fill.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import type { Contestant } from './contestants.ts';
+import { requireEqual } from './equal.ts';
 import type { Result } from './report.ts';
 
 interface DataSet {
@@ -29,13 +30,6 @@ const dataSets: readonly DataSet[] = [
   },
 ];
 
-/** So that the digests of both sides can be equal. */
-async function removeCheckpoint(target: RedisServer): Promise<void> {
-  await target.call('REPLICAOF', 'NO', 'ONE');
-  const [keys] = await target.pipeline([['KEYS', 'naru:checkpoint:*']]);
-  for (const key of keys as Buffer[]) await target.call('DEL', key);
-}
-
 async function copyOnce(
   contestant: Contestant,
   source: RedisServer,
@@ -45,13 +39,7 @@ async function copyOnce(
   try {
     const copied = await contestant.copy(source, target);
     if (contestant.nullEnd) return copied;
-    await removeCheckpoint(target);
-    if ((await target.call('DBSIZE')) !== (await source.call('DBSIZE'))) {
-      throw new Error(`${contestant.name}: the target does not hold all keys`);
-    }
-    if (check && (await target.digest()) !== (await source.digest())) {
-      throw new Error(`${contestant.name}: the target differs from the source`);
-    }
+    if (check) await requireEqual(contestant.name, source, target);
     return copied;
   } finally {
     await target.stop();

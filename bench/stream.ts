@@ -8,6 +8,7 @@ import { Random } from '../test/support/random.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import { until } from '../test/support/until.ts';
 import type { Contestant } from './contestants.ts';
+import { requireEqual } from './equal.ts';
 import type { Result } from './report.ts';
 
 const COMMANDS = 2_000_000;
@@ -36,7 +37,7 @@ async function writeCommands(source: RedisServer, count: number): Promise<void> 
 
 type Follow = NonNullable<Contestant['follow']>;
 
-async function drainOnce(follow: Follow, count: number): Promise<Result['rounds'][0]> {
+async function drainOnce(name: string, follow: Follow, count: number): Promise<Result['rounds'][0]> {
   const source = await RedisServer.start({ config: SOURCE_CONFIG });
   const target = await RedisServer.start({ config: { 'repl-timeout': '600' } });
   try {
@@ -50,6 +51,7 @@ async function drainOnce(follow: Follow, count: number): Promise<Result['rounds'
     const ms = performance.now() - begin;
     const after = readUsage(follower.pid);
     await follower.stop();
+    await requireEqual(name, source, target);
     const tool = follower.isTool && after && before;
     return tool ? { ms, cpuMs: after.cpuMs - before.cpuMs, peakRssBytes: after.peakRssBytes } : { ms };
   } finally {
@@ -68,7 +70,7 @@ export async function benchStream(
   const results = able.map((each): Result => ({ part: 'stream', data, contestant: each.name, rounds: [] }));
   for (let round = 0; round < rounds; round++) {
     for (const [i, { name, follow }] of able.entries()) {
-      const drained = await drainOnce(follow as Follow, COMMANDS * scale);
+      const drained = await drainOnce(name, follow as Follow, COMMANDS * scale);
       results[i]?.rounds.push(drained);
       tell(`${data}, round ${round + 1}: ${name} ${(drained.ms / 1000).toFixed(2)} s`);
     }
