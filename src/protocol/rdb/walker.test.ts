@@ -235,6 +235,32 @@ describe('RdbWalker', () => {
     expect(process.memoryUsage().rss - used).toBeLessThan(64 << 20);
   });
 
+  it('does not believe what compressed bytes are said to become', () => {
+    const promise = b.bytes(0xc3, 3, len(400 << 20), 0, 65, 0);
+    expect(attempt(b.rdb([b.entry(0, promise, str('v'))]))?.message).toContain('impossible LZF ratio');
+    expect(attempt(b.rdb([b.entry(0, 'k', promise)]), 4)?.message).toContain('impossible LZF ratio');
+  });
+
+  it('takes the big path by the size of the value, and for a string also by what it becomes', () => {
+    const run = b.lzfRun(65, 5000);
+    expect(run.length).toBeLessThan(1000);
+    const rdb = b.rdb([
+      b.entry(0, 'k', run),
+      b.entry(1, 'l', len(1), run),
+      b.entry(1, 'm', len(1), str('x'.repeat(2000))),
+    ]);
+    for (const [bigEntryBytes, big] of [
+      [5000, 0],
+      [4999, 1],
+      [2003, 1],
+      [2002, 2],
+      [1, 3],
+    ] as const) {
+      expect(collect(rdb, [], bigEntryBytes).big).toBe(big);
+      for (let cut = 1; cut < rdb.length; cut += 7) expect(collect(rdb, [cut], bigEntryBytes).big).toBe(big);
+    }
+  });
+
   it('goes back to any entry, and counts no byte twice', () => {
     const list = b.entry(1, 'list', len(30), ...Array.from({ length: 30 }, (_, i) => str(`element ${i}`)));
     const rdb = b.rdb([

@@ -23,6 +23,9 @@ export interface WalkerOptions {
   verifyChecksum?: boolean;
 }
 
+/** How much of a big entry that was held is given out in one call: as much as a slice. */
+const DRAIN_BYTES = 64 * 1024;
+
 /** What the next byte belongs to. */
 const MAGIC = 0;
 /** an opcode, or an entry's type */
@@ -72,6 +75,9 @@ export class RdbWalker {
   /** how many bytes the item in the carry needs at least */
   #need = 0;
   #metaLeft = 0;
+  /** in BIG: what the carry held of the value when it turned out to be big, `carry.buf[drainFrom, drainTo)`, still to be fed */
+  #drainFrom = 0;
+  #drainTo = 0;
 
   constructor(sink: RdbSink, options: WalkerOptions) {
     this.#sink = sink;
@@ -95,12 +101,17 @@ export class RdbWalker {
     return this.#entryOffset;
   }
 
-  /** Walks `buf[start, end)` and returns `end`, or at the RDB's end the position behind it. */
+  /**
+   * Walks `buf[start, end)` and returns the position up to which it took the bytes: at the RDB's end that behind it; and less than `end`,
+   * perhaps nothing, while it still has to give out what it held of a big entry. The caller comes again with the rest: so one call never
+   * gives out much more than it was given.
+   */
   write(buf: Buffer, start: number, end: number): number {
     const origin = this.#offset - start;
     this.#start = start;
     let pos = start;
-    while (pos < end && this.#state !== DONE) {
+    if (this.#drainFrom < this.#drainTo) this.#drain();
+    while (pos < end && this.#state !== DONE && this.#drainFrom >= this.#drainTo) {
       if (this.#state === PASS) pos = this.#pass(buf, pos, end, origin);
       else if (this.#state === BIG) pos = this.#feed(buf, pos, end, origin);
       else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
@@ -119,6 +130,8 @@ export class RdbWalker {
     this.#offset = offset;
     this.#entryOffset = offset;
     this.#metaLeft = 0;
+    this.#drainTo = 0;
+    this.#drainFrom = 0;
     this.#view.db = db;
     this.#told.db = db;
     forgetPrefix(this.#view);
@@ -159,7 +172,7 @@ export class RdbWalker {
     const next =
       this.#state === VALUE ? this.#resumeValue(carried, held + added) : this.#item(carried, 0, held + added);
     if (next < 0) return pos + added;
-    this.#carry.clear();
+    if (this.#drainFrom >= this.#drainTo) this.#carry.clear();
     return pos + next - held;
   }
 
@@ -238,7 +251,7 @@ export class RdbWalker {
     }
     const big = this.#bigEntryBytes;
     if (skipper.pos - valueAt > big || (view.type === t.TYPE_STRING && skipper.stringBytes > big)) {
-      return this.#enterBig(buf, valueAt, end);
+      return this.#enterBig(buf, valueAt, whole ? skipper.pos : end);
     }
     if (!whole) {
       this.#state = VALUE;
@@ -284,7 +297,17 @@ export class RdbWalker {
       throw this.#inEntry(error);
     }
     forgetPrefix(this.#view);
-    return this.#feed(buf, valueAt, end, this.#base);
+    if (buf !== this.#carry.buf) return this.#feed(buf, valueAt, end, this.#base);
+    this.#drainFrom = valueAt;
+    this.#drainTo = end;
+    return end;
+  }
+
+  /** Feeds the next piece of what the carry holds of a big entry. */
+  #drain(): void {
+    const stop = Math.min(this.#drainFrom + DRAIN_BYTES, this.#drainTo);
+    this.#drainFrom = this.#feed(this.#carry.buf, this.#drainFrom, stop, this.#base);
+    if (this.#drainFrom >= this.#drainTo) this.#carry.clear();
   }
 
   #feed(buf: Buffer, pos: number, end: number, origin: number): number {
