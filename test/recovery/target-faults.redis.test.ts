@@ -1,0 +1,174 @@
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Random } from '../support/random.ts';
+import { until } from '../support/until.ts';
+import { Writer } from '../support/writers.ts';
+import { Rig, tallied, tally, tallyOf } from './rig.ts';
+
+let rig: Rig;
+afterEach(() => rig.stop());
+
+const everything = { ignore: () => false };
+
+describe('the target is killed', () => {
+  it('and comes back with its data: the run goes on', async () => {
+    rig = await Rig.start({
+      target: { appendonly: 'yes', appendfsync: 'always', 'auto-aof-rewrite-percentage': '0' },
+    });
+    await fill(rig.source, 1000);
+    const counted = tally();
+    const writer = new Writer(rig.source, { seed: 11, rate: 3000, extra: counted.extra });
+    await writer.start();
+    const naru = rig.naru();
+    await naru.untilEvent('snapshot_done');
+    for (let kill = 0; kill < 3; kill++) {
+      await rig.commits(5);
+      await rig.target.kill();
+      await writer.until(300);
+      await rig.target.restart();
+    }
+    await writer.stop();
+    await rig.commits(2);
+    expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
+    expect(await compare(rig.source, rig.target, everything)).toEqual([]);
+    expect(await tallied(rig.target)).toEqual(tallyOf(counted.count));
+  });
+
+  it.each(['older data', 'no data'])('and comes back with %s: the run ends, and says so', async (data) => {
+    rig = await Rig.start();
+    await fill(rig.source, 100);
+    const naru = rig.naru();
+    await naru.untilEvent('synced');
+    await rig.source.call('INCR', 'count');
+    await until('the first write', async () => (await rig.target.text('GET', 'count')) === '1');
+    await rig.target.call('SAVE');
+    const saved = join(rig.target.dir, 'dump.rdb');
+    copyFileSync(saved, `${saved}.old`);
+    await rig.source.call('INCR', 'count');
+    await until('the second write', async () => (await rig.target.text('GET', 'count')) === '2');
+    await rig.target.kill();
+    if (data === 'no data') rmSync(saved);
+    else copyFileSync(`${saved}.old`, saved);
+    await rig.target.restart();
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_LOST_DATA', retry: false });
+    expect(naru.eventsOf('done')).toEqual([]);
+  });
+});
+
+describe('the target refuses', () => {
+  it('for a moment, for want of memory: nothing behind the hole is applied', async () => {
+    rig = await Rig.start();
+    await rig.source.call('SET', 'first', 0);
+    const naru = rig.naru();
+    await naru.untilEvent('synced');
+    const client = await rig.source.connect();
+    await rig.target.call('CONFIG', 'SET', 'maxmemory', '1');
+    const refused = client.pipeline([
+      ['INCR', 'count'],
+      ['SET', 'hole', 1],
+    ]);
+    await until(
+      'a refusal',
+      async () => Number((await rig.target.info('stats')).get('total_error_replies')) > 0,
+    );
+    await rig.target.call('CONFIG', 'SET', 'maxmemory', '0');
+    await refused;
+    await client.pipeline(Array.from({ length: 1000 }, (_, i) => ['SET', `after:${i}`, i]));
+    client.close();
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_OUT_OF_MEMORY' });
+    expect(await rig.target.call('KEYS', '*')).toEqual([Buffer.from('first')]);
+  });
+
+  it('in the full copy: no checkpoint stands behind the hole', async () => {
+    rig = await Rig.start();
+    await fill(rig.source, 30_000);
+    const naru = rig.naru(['--in-flight', '64KiB']);
+    await rig.commits(3);
+    const checkpoint = async (): Promise<number> => {
+      const [key] = (await rig.target.call('KEYS', 'naru:checkpoint:*')) as Buffer[];
+      return key === undefined ? -1 : Number((await rig.target.text('GET', key)).split(' ')[3]);
+    };
+    await until('a checkpoint', async () => (await checkpoint()) > 0);
+    // Answers wait, so that naru does not know; commands go on to be refused and taken in turn.
+    rig.toTarget.use({ kind: 'hold-response' });
+    await rig.target.call('CONFIG', 'SET', 'maxmemory', '1');
+    const at = await checkpoint();
+    await until(
+      'a refusal',
+      async () => Number((await rig.target.info('stats')).get('total_error_replies')) > 0,
+    );
+    await rig.target.call('CONFIG', 'SET', 'maxmemory', '0');
+    expect(await checkpoint()).toBe(at);
+    rig.toTarget.use(undefined);
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_OUT_OF_MEMORY' });
+    expect(await rig.ownKeys()).toEqual([]);
+  });
+});
+
+describe('the target hangs', () => {
+  it('what a lost connection had sent is not done after all', async () => {
+    rig = await Rig.start();
+    const naru = rig.naru();
+    await rig.source.call('SET', 'count', 0);
+    await naru.untilEvent('synced');
+    const client = await rig.source.connect();
+    for (let round = 1; round <= 5; round++) {
+      const before = rig.toTarget.accepted;
+      await rig.target.kill('SIGSTOP');
+      // Much before the EXEC, so that the server takes a while to get to it.
+      const pad = new Random(round).text(20_000);
+      await client.pipeline([
+        ['MULTI'],
+        ...Array.from({ length: 100 }, (_, i) => ['SET', `pad:${i}`, pad]),
+        ['INCR', 'count'],
+        ['EXEC'],
+      ]);
+      const sent = rig.toTarget.passed['to-server'];
+      await until('all of it is on its way', async () => rig.toTarget.passed['to-server'] >= sent, 1000);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      rig.toTarget.cut();
+      await until('a new connection', async () => rig.toTarget.accepted > before);
+      await rig.target.kill('SIGCONT');
+      await until('it goes on', async () => Number(await rig.target.text('GET', 'count')) >= round);
+    }
+    client.close();
+    expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
+    expect(await rig.target.text('GET', 'count')).toBe('5');
+    expect(await compare(rig.source, rig.target, everything)).toEqual([]);
+  });
+
+  it('a stop ends all the same, within --drain-timeout', async () => {
+    rig = await Rig.start();
+    await rig.source.call('SET', 'a', 1);
+    const naru = rig.naru(['--drain-timeout', '500ms', '--in-flight', '1KiB']);
+    await naru.untilEvent('synced');
+    await rig.target.kill('SIGSTOP');
+    await rig.source.pipeline(Array.from({ length: 200 }, (_, i) => ['SET', `k${i}`, 'x'.repeat(20_000)]));
+    const received = naru.events.length;
+    await naru.untilEvent('progress', (event) => event.lagBytes > 3_000_000, received);
+    expect((await naru.stop()).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'STOPPED_EARLY' });
+    await rig.target.kill('SIGCONT');
+  });
+
+  it('a stop ends all the same when the target is gone', async () => {
+    rig = await Rig.start();
+    await rig.source.call('SET', 'a', 1);
+    const naru = rig.naru(['--drain-timeout', '500ms']);
+    await naru.untilEvent('synced');
+    rig.toTarget.use({ kind: 'hold-response' });
+    await rig.source.call('SET', 'b', 1);
+    await rig.commits(1);
+    naru.kill('SIGTERM');
+    rig.toTarget.use({ kind: 'reject' });
+    rig.toTarget.cut();
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'STOPPED_EARLY' });
+  });
+});
