@@ -168,8 +168,8 @@ export class Pump {
       const used = this.#walker.write(view, 0, view.length);
       target.reached(this.#walker.entryOffset, snapshot.db);
       if (this.#walker.finished) this.#rdbEnded(offset + used);
-      else if (used !== view.length)
-        throw new FormatError('malformed', 'The RDB stopped short', offset + used);
+      // The walker has more to give out of what it holds already: the rest comes again.
+      else if (used < view.length) spool.seek(offset + used);
     } catch (error) {
       throw error instanceof FormatError ? toFormatFailure(error, node, spool.position) : error;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isNaruError } from '../errors/errors.ts';
-import { CommandWalker } from '../protocol/resp/command-walker.ts';
+import { type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
 import { Output } from '../protocol/resp/output.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { StreamApplier, type StreamApplierOptions } from './stream-applier.ts';
@@ -23,7 +23,7 @@ class Recorder {
     let db = 0;
     return {
       command,
-      set: (c, to) => {
+      set: (c: CommandView, to: number) => {
         this.told.push(`${to}> SET ${c.text(1)} ${c.text(2)}`);
       },
       beginWrite: (to: number): RawCommandSink => {

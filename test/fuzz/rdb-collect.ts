@@ -204,6 +204,13 @@ export class Collector implements RdbSink {
   }
 }
 
+/** Writes `buf[start, end)` and comes again with what the walker leaves; returns the position up to which it took the bytes. */
+export function writeAll(walker: RdbWalker, buf: Buffer, start: number, end: number): number {
+  let pos = start;
+  while (pos < end && !walker.finished) pos = walker.write(buf, pos, end);
+  return pos;
+}
+
 /** Walks `rdb` cut at the given places, and returns what came out. */
 export function collect(
   rdb: Buffer,
@@ -218,7 +225,7 @@ export function collect(
   for (const cut of [...cuts, rdb.length]) {
     // A copy, wiped afterwards: a view that is kept beyond the call would be seen.
     const slice = Buffer.from(rdb.subarray(pos, cut));
-    const consumed = walker.write(slice, 0, slice.length);
+    const consumed = writeAll(walker, slice, 0, slice.length);
     slice.fill(0xee);
     pos += consumed;
     if (consumed < slice.length) break;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { FormatError } from '../../src/protocol/format-error.ts';
 import { Rebuild } from '../../src/protocol/rdb/rebuild.ts';
 import { RdbWalker } from '../../src/protocol/rdb/walker.ts';
-import { Collector } from './rdb-collect.ts';
+import { Collector, writeAll } from './rdb-collect.ts';
 import { CommandCollector } from './rdb-commands.ts';
 
 const DIRECTORY = new URL('../fixtures/rdb/', import.meta.url);
@@ -84,7 +84,7 @@ function rebuild(rdb: Buffer, next: (below: number) => number): void {
   sink.bigEntry = () => new Rebuild(new CommandCollector(), Buffer.from('key'), options);
   const walker = new RdbWalker(sink, { bigEntryBytes: 0, verifyChecksum: false });
   try {
-    walker.write(rdb, 0, rdb.length);
+    writeAll(walker, rdb, 0, rdb.length);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fuzzRdb } from '../../../test/fuzz/rdb.ts';
-import { Collector } from '../../../test/fuzz/rdb-collect.ts';
+import { Collector, writeAll } from '../../../test/fuzz/rdb-collect.ts';
 import { FormatError } from '../format-error.ts';
 import { RdbWalker } from './walker.ts';
 
@@ -20,7 +20,7 @@ describe('damaged RDBs', () => {
         const rdb = Buffer.concat([Buffer.from(magic === 0 ? '' : 'REDIS0012'), bytes]);
         const walker = new RdbWalker(new Collector(), { bigEntryBytes: 100, verifyChecksum: false });
         try {
-          walker.write(rdb, 0, rdb.length);
+          writeAll(walker, rdb, 0, rdb.length);
           walker.end();
         } catch (error) {
           expect(error).toBeInstanceOf(FormatError);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as b from '../../../test/fuzz/rdb-build.ts';
-import { Collector, collect, type Entry } from '../../../test/fuzz/rdb-collect.ts';
+import { Collector, collect, type Entry, ValueCollector } from '../../../test/fuzz/rdb-collect.ts';
 import { FormatError } from '../format-error.ts';
 import type { EntryView } from './sink.ts';
 import { skipValue } from './skip.ts';
@@ -331,6 +331,26 @@ describe('RdbWalker', () => {
       walker.write(rdb, cut, rdb.length);
       expect(values).toEqual(['9 a 0131', `14 ${'k'.repeat(100)} 010161`]);
     }
+  });
+
+  it('gives out what it held of a big entry in pieces, one a call', () => {
+    const elements = 100_000;
+    const held = b.entry(1, 'k', len(elements), Buffer.alloc(elements * 5, str('four')));
+    const rdb = b.rdb([held, small('after', 'x')]);
+    const sink = new Collector();
+    const value = new ValueCollector();
+    sink.bigEntry = () => value;
+    const walker = new RdbWalker(sink, { bigEntryBytes: 400_000 });
+    let most = 0;
+    for (let pos = 0; pos < rdb.length && !walker.finished; ) {
+      const before = value.value.items.length;
+      pos = walker.write(rdb, pos, Math.min(pos + 1000, rdb.length));
+      most = Math.max(most, value.value.items.length - before);
+    }
+    walker.end();
+    expect(value.value.items).toHaveLength(elements);
+    // 64 KiB of what was held and 1,000 new bytes, at 5 bytes an element.
+    expect(most).toBeLessThan(14_000);
   });
 
   it('is linear in an entry that comes in many slices', () => {

@@ -308,6 +308,8 @@ export class RdbWalker {
     const stop = Math.min(this.#drainFrom + DRAIN_BYTES, this.#drainTo);
     this.#drainFrom = this.#feed(this.#carry.buf, this.#drainFrom, stop, this.#base);
     if (this.#drainFrom >= this.#drainTo) this.#carry.clear();
+    else if (this.#state !== BIG)
+      throw new FormatError('malformed', 'a value ends too early', this.#base + this.#drainFrom);
   }
 
   #feed(buf: Buffer, pos: number, end: number, origin: number): number {
