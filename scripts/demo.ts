@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: moves a Redis that is being written to, on this machine, and shows that the copy is equal. Both servers are made for
- * it and go with it. Exit code 0 only when both sides are equal.
+ * it and go with it. Exit code 0 only when both sides are equal. `npm run demo -- --keys 50000 --seconds 20` for another size.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,13 @@ import { Writer } from '../test/support/writers.ts';
 const PLAYERS = 1000;
 const LEADERBOARD = 'leaderboard';
 const WRITES_PER_SECOND = 5000;
-const LIVE_MS = 5000;
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '200000' },
+    seconds: { type: 'string', default: '5' },
+  },
+});
 
 const { TERM, NO_COLOR } = process.env;
 const colours: boolean = process.stdout.isTTY === true && TERM !== 'dumb' && !NO_COLOR;
@@ -79,7 +85,12 @@ interface Outcome {
 }
 
 /** Migrates while the writer writes, until a while after the full copy; returns when the target holds every write. */
-async function migrate(source: RedisServer, target: RedisServer, spoolDir: string): Promise<Outcome> {
+async function migrate(
+  source: RedisServer,
+  target: RedisServer,
+  spoolDir: string,
+  liveSeconds: number,
+): Promise<Outcome> {
   const screen = new Screen(process.stdout, process.stdout, process.env);
   const args = ['sync', '--from', source.url, '--to', target.url];
   step(`naru ${args.join(' ')}`);
@@ -92,9 +103,9 @@ async function migrate(source: RedisServer, target: RedisServer, spoolDir: strin
   try {
     await naru.untilEvent('snapshot_done');
     screen.note(
-      `The application goes on writing (${exactText(WRITES_PER_SECOND)} commands/s) for ${LIVE_MS / 1000} s.`,
+      `The application goes on writing (${exactText(WRITES_PER_SECOND)} commands/s) for ${liveSeconds} s.`,
     );
-    await Promise.race([sleep(LIVE_MS), naru.exited]);
+    await Promise.race([sleep(liveSeconds * 1000), naru.exited]);
     await writer.stop();
     screen.note(
       `The application has stopped after ${exactText(writer.written)} commands. Waiting until all are applied.`,
@@ -121,12 +132,8 @@ function report(rows: [string, string][]): void {
   for (const [name, value] of rows) console.log(`   ${name.padEnd(width)}   ${value}`);
 }
 
-async function demo(
-  source: RedisServer,
-  target: RedisServer,
-  spoolDir: string,
-  keys: number,
-): Promise<boolean> {
+async function demo(source: RedisServer, target: RedisServer, spoolDir: string): Promise<boolean> {
+  const [keys, liveSeconds] = [Number(values.keys), Number(values.seconds)];
   const version = (await source.info('server')).get('redis_version');
   console.log(bold('Naru moves a live Redis to another one.'));
   step(`Two empty servers (Redis ${version}): source ${source.url}, target ${target.url}`);
@@ -134,7 +141,7 @@ async function demo(
     `The source gets ${exactText(keys)} keys of all types, and a leaderboard of ${exactText(PLAYERS)} players`,
   );
   await fillSource(source, keys);
-  const outcome = await migrate(source, target, spoolDir);
+  const outcome = await migrate(source, target, spoolDir, liveSeconds);
   step('Both sides are compared: every key, type, value and expiry, stream groups, functions');
   const differences = await compare(source, target);
   for (const difference of differences) console.log(`   ${paint('31', difference)}`);
@@ -149,19 +156,18 @@ async function demo(
       `${exactText(outcome.changes)} commands (${bytesText(outcome.bytes)} with the full copy)`,
     ],
     ['highest lag', durationText(outcome.maxLagMs)],
-    ['time', `${outcome.seconds.toFixed(1)} s, of them ${LIVE_MS / 1000} s live`],
+    ['time', `${outcome.seconds.toFixed(1)} s, of them ${liveSeconds} s live`],
     ['result', equal ? paint('32', 'equal') : paint('31', 'NOT EQUAL')],
   ]);
   return equal;
 }
 
-const { values } = parseArgs({ options: { keys: { type: 'string', default: '200000' } } });
 const servers: RedisServer[] = [];
 const spool = makeTempDir('naru-demo-');
 try {
   for (const _ of ['source', 'target']) servers.push(await RedisServer.start());
   const [source, target] = servers as [RedisServer, RedisServer];
-  process.exitCode = (await demo(source, target, spool.path, Number(values.keys))) ? 0 : 1;
+  process.exitCode = (await demo(source, target, spool.path)) ? 0 : 1;
 } catch (error) {
   console.error(`\n${paint('31', 'The demo failed:')} ${(error as Error).message}`);
   process.exitCode = 1;

@@ -87,7 +87,7 @@ describe('src', () => {
   });
 
   it('says source and target', () => {
-    expect(search(shipped, /\b(src|dst|dest)(?=\b|[A-Z])(?!\/)/g)).toEqual([]);
+    expect(search(shipped, /(?<![\w*./])(src|dst|dest)(?=\b|[A-Z])(?!\/)/g)).toEqual([]);
   });
 });
 
