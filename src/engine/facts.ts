@@ -31,7 +31,13 @@ export async function ask(client: RespClient, ...args: (string | number)[]): Pro
     const code =
       error.code === 'NOPERM' ? 'NO_PERMISSION' : side === 'target' ? 'TARGET_REJECTED' : 'NO_PERMISSION';
     const command = String(args[0]);
-    throw new NaruError(code, `The ${side} refused ${command}: ${error.text}`, { side, node, command });
+    const key = command === 'GET' || command === 'DEL' ? { key: String(args[1]) } : {};
+    throw new NaruError(code, `The ${side} refused ${command}: ${error.text}`, {
+      side,
+      node,
+      command,
+      ...key,
+    });
   }
 }
 

@@ -111,11 +111,18 @@ export async function openClient(endpoint: Endpoint, options: ClientOptions): Pr
   }
 }
 
+/** A plain Redis does not answer a TLS handshake at all: a lost connection must not wait long for that. */
+const PROBE_MS = 500;
+
 /** A server that wants TLS hangs up on plain words without any, as one that is going down does: so it is asked. */
 async function speaksTls(endpoint: Endpoint, options: OpenOptions): Promise<boolean> {
   if (endpoint.tls || endpoint.path !== undefined) return false;
   try {
-    const probe = await Connection.open({ ...endpoint, tls: true }, { ...options, tls: { insecure: true } });
+    const timeoutMs = Math.min(options.timeoutMs, PROBE_MS);
+    const probe = await Connection.open(
+      { ...endpoint, tls: true },
+      { ...options, timeoutMs, tls: { insecure: true } },
+    );
     probe.destroy();
     return true;
   } catch {
