@@ -48,13 +48,14 @@ export interface TempDir {
 
 export function makeTempDir(prefix = 'naru-test-'): TempDir {
   const path = mkdtempSync(join(tmpdir(), prefix));
-  const erase = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  const erase = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   const forget = atExit(erase);
   return {
     path,
     remove() {
-      forget();
       erase();
+      // Not before: what fails now is tried again at the end.
+      forget();
     },
   };
 }

@@ -1,14 +1,26 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from './redis-server.ts';
 import { ReplyError } from './reply-parser.ts';
 import { RespClient } from './resp-client.ts';
 import { makeTlsFiles } from './tls.ts';
+import { until } from './until.ts';
 
 const alive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;
+  } catch {
+    return false;
+  }
+};
+
+const childOf = (pid: number): string => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+
+/** Not a zombie that nobody has waited for. */
+const running = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
@@ -83,6 +95,17 @@ describe('the life of a server', () => {
     await server.kill('SIGSTOP');
     await server.stop();
     expect(alive(pid)).toBe(false);
+  });
+
+  it.runIf(process.platform === 'linux')('takes along a child that saves in the background', async () => {
+    const server = await RedisServer.start({ config: { 'rdb-key-save-delay': '1000000' } });
+    await server.pipeline([['MSET', 'a', 1, 'b', 2], ['BGSAVE']]);
+    const child = Number(childOf(server.pid));
+    expect(alive(child)).toBe(true);
+    await server.kill();
+    await until('the child is gone', async () => !running(child));
+    await server.stop();
+    expect(existsSync(server.dir)).toBe(false);
   });
 
   it('comes back on its port with the data that it saved', async () => {

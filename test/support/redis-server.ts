@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { atExit, makeTempDir, type TempDir } from './cleanup.ts';
@@ -44,6 +45,27 @@ function serverVersion(binary: string): number {
     versions.set(binary, version);
   }
   return version;
+}
+
+/** Linux only; elsewhere none are found. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It had ended by itself.
+  }
 }
 
 const LOG_BYTES_MAX = 16 * 1024;
@@ -147,10 +169,12 @@ export class RedisServer {
     return fields;
   }
 
-  /** Sends a signal; SIGKILL waits until the process is gone. */
+  /** Sends a signal; SIGKILL strikes a child that saves in the background too, and waits until the server is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const exited = this.#exited;
+    const children = signal === 'SIGKILL' ? childrenOf(this.pid) : [];
     process.kill(this.pid, signal);
+    for (const child of children) killIfThere(child);
     if (signal === 'SIGKILL') await exited;
   }
 
