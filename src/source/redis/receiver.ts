@@ -22,7 +22,8 @@ export class Receiver implements Reader {
   readonly #waiting: Buffer[] = [];
   #expected: Expected;
   #finder: MarkFinder | undefined;
-  #direct = true;
+  /** the piece of the spool that is being read into; undefined: it is the waiting room */
+  #given: Buffer | undefined;
   #pausing = false;
   #stopped = false;
   /** when the last byte arrived, ms since 1970 */
@@ -62,14 +63,16 @@ export class Receiver implements Reader {
   }
 
   space(): Buffer {
-    this.#direct = this.#waiting.length === 0 && this.#spool.writable;
-    return this.#direct ? this.#spool.space() : this.#waitingRoom;
+    const direct = this.#waiting.length === 0 && this.#spool.writable;
+    this.#given = direct ? this.#spool.space() : undefined;
+    return this.#given ?? this.#waitingRoom;
   }
 
   received(n: number): void {
     this.lastMs = Date.now();
-    if (this.#direct) {
-      this.#commit(this.#spool.space(), n);
+    if (this.#given !== undefined) {
+      // Not asked for again: the spool may have failed since.
+      this.#commit(this.#given, n);
     } else {
       this.#waiting.push(Buffer.from(this.#waitingRoom.subarray(0, n)));
       this.#store();
