@@ -98,7 +98,7 @@ describe('the life of a server', () => {
   });
 
   it.runIf(process.platform === 'linux')('takes along a child that saves in the background', async () => {
-    const server = await RedisServer.start({ config: { 'rdb-key-save-delay': '1000000' } });
+    const server = await RedisServer.start({ config: { 'rdb-key-save-delay': '60000000' } });
     await server.pipeline([['MSET', 'a', 1, 'b', 2], ['BGSAVE']]);
     const child = Number(childOf(server.pid));
     expect(alive(child)).toBe(true);
