@@ -131,6 +131,11 @@ const table = {
     exit: 1,
     advice: 'The file is not whole: copy it again, or take another backup.',
   },
+  UNTIL_TOO_EARLY: {
+    policy: 'stop',
+    exit: 2,
+    advice: 'Name a later time, or an older backup.',
+  },
   SPOOL_FULL: {
     policy: 'stop',
     exit: 1,

@@ -79,7 +79,7 @@ describe('AofWalker', () => {
     expect(end).toEqual({
       validTo: length,
       truncated: false,
-      stopped: false,
+      stoppedAt: undefined,
       unfinished: undefined,
       timestamps: 3,
     });
@@ -113,14 +113,18 @@ describe('AofWalker', () => {
     ])('%d stops in front of the first later timestamp', (until, stop, names) => {
       const { sink, end } = walkAof(written, [], { until });
       expect(sink.commands.map(([name]) => name)).toEqual(names);
-      expect(end).toMatchObject({ stopped: true, truncated: false, unfinished: undefined });
+      expect(end).toMatchObject({ truncated: false, unfinished: undefined });
+      expect(end.stoppedAt).toBe(Math.floor(until / 1000) * 1000 + 1000);
       expect(end.validTo).toBe(typeof stop === 'number' ? stop : written.indexOf(stop));
     });
 
     it('goes to the end where no timestamp is later, and says when there is none', () => {
-      expect(walkAof(written, [], { until: 3000 }).end).toMatchObject({ stopped: false, timestamps: 3 });
+      expect(walkAof(written, [], { until: 3000 }).end).toMatchObject({
+        stoppedAt: undefined,
+        timestamps: 3,
+      });
       expect(walkAof(fixture('plain'), [], { until: 1 }).end).toMatchObject({
-        stopped: false,
+        stoppedAt: undefined,
         timestamps: 0,
       });
     });
@@ -128,7 +132,7 @@ describe('AofWalker', () => {
     it('leaves a transaction out that it stops in', () => {
       const aof = bytes(frame('PING'), frame('MULTI'), '#TS:9\r\n', frame('PING'), frame('EXEC'));
       const { end } = walkAof(aof, [], { until: 8 });
-      expect(end).toMatchObject({ validTo: 14, stopped: true, unfinished: 'transaction', truncated: false });
+      expect(end).toMatchObject({ validTo: 14, stoppedAt: 9, unfinished: 'transaction', truncated: false });
     });
 
     it('refuses a timestamp that it can not read; without it, that is an annotation as any other', () => {

@@ -35,8 +35,8 @@ export interface AofEnd {
   validTo: number;
   /** the file breaks off in a command or a transaction: it is good up to `validTo` */
   truncated: boolean;
-  /** a timestamp later than `until` was met */
-  stopped: boolean;
+  /** a timestamp later than `until` was met: this one, in seconds since 1970 */
+  stoppedAt: number | undefined;
   /** what the sink was given the beginning of and has to throw away */
   unfinished: 'transaction' | 'command' | undefined;
   /** how many timestamps were met, the one it stopped at included; 0: the file has none (aof-timestamp-enabled no) */
@@ -70,6 +70,7 @@ export class AofWalker {
   #offset = 0;
   #annotationOffset = 0;
   #timestamps = 0;
+  #stoppedAt: number | undefined;
 
   constructor(sink: AofSink, options: AofWalkerOptions) {
     const { bigEntryBytes, bigCommandBytes } = options;
@@ -109,15 +110,14 @@ export class AofWalker {
   end(): AofEnd {
     if (this.#state === RDB) this.#rdb.end();
     const transactions = this.#transactions;
-    const stopped = this.#state === STOPPED;
     // Redis takes a line without an end at the end of the file for an annotation as any other.
     if (this.#state === ANNOTATION && !transactions.open) transactions.validTo = this.#offset;
-    const whole = stopped || (this.#commands.atBoundary && !transactions.open);
+    const whole = this.stopped || (this.#commands.atBoundary && !transactions.open);
     const command = transactions.inBigCommand ? 'command' : undefined;
     return {
       validTo: transactions.validTo,
       truncated: !whole,
-      stopped,
+      stoppedAt: this.#stoppedAt,
       unfinished: transactions.open ? 'transaction' : command,
       timestamps: this.#timestamps,
     };
@@ -181,7 +181,11 @@ export class AofWalker {
       throw new FormatError('malformed', 'A timestamp that is none', offset);
     }
     this.#timestamps++;
-    if (seconds > this.#until) this.#state = STOPPED;
-    else this.#sink.timestamp(seconds, offset);
+    if (seconds <= this.#until) {
+      this.#sink.timestamp(seconds, offset);
+      return;
+    }
+    this.#state = STOPPED;
+    this.#stoppedAt = seconds;
   }
 }

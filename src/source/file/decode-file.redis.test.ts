@@ -83,7 +83,7 @@ describe('decodeFile', () => {
       'appendonly.aof.2.incr.aof',
       'appendonly.aof.3.incr.aof',
     ]);
-    expect(end.end).toMatchObject({ truncated: false, stopped: false, unfinished: undefined });
+    expect(end.end).toMatchObject({ truncated: false, stoppedAt: undefined, unfinished: undefined });
     expect(await digestOf(commands)).toBe(digest);
   });
 
@@ -110,10 +110,25 @@ describe('decodeFile', () => {
     await server.kill();
     for (const { digest, second: until } of [first, second]) {
       const { end, commands } = await decode(folder(server), until);
-      expect(end.end).toMatchObject({ stopped: true, unfinished: undefined });
+      expect(end.end).toMatchObject({ stoppedAt: expect.any(Number), unfinished: undefined });
       expect(await digestOf(commands)).toBe(digest);
     }
-    expect((await decode(folder(server), 4e9)).end).toMatchObject({ end: { stopped: false }, timestamps: 3 });
+    expect((await decode(folder(server), 4e9)).end).toMatchObject({
+      end: { stoppedAt: undefined },
+      timestamps: 3,
+    });
+  });
+
+  it.each(['yes', 'no'])('refuses a time before the base (RDB: %s)', async (preamble) => {
+    const config = { 'aof-use-rdb-preamble': preamble, 'aof-timestamp-enabled': 'yes' };
+    const server = await started(aofServer(config));
+    await fillAof(server, 1);
+    const before = await nextSecond(server);
+    await rewriteAof(server);
+    await expect(decode(folder(server), before)).rejects.toMatchObject({
+      code: 'UNTIL_TOO_EARLY',
+      message: expect.stringMatching(/base.* begins at 2.*Z, and the state at 2.*Z was asked for/),
+    });
   });
 
   it('takes a last file that breaks off, and refuses an earlier one', async () => {
@@ -134,7 +149,7 @@ describe('decodeFile', () => {
     truncateSync(first, readFileSync(first).length - 5);
     await expect(decode(folder(server))).rejects.toMatchObject({
       code: 'FILE_TRUNCATED',
-      place: { node: first, offset: readFileSync(first).length - 23 },
+      place: { node: first, offset: readFileSync(first).lastIndexOf('*2\r\n$3\r\nDEL') },
     });
   });
 

@@ -6,6 +6,7 @@ import {
   AofWalker,
   type AofWalkerOptions,
 } from '../../protocol/aof/aof-walker.ts';
+import { BaseTime, untilTooEarly } from './base-time.ts';
 import { toFileFormatError } from './failures.ts';
 import type { FileConsumer, FilePart, FileSource, Wish } from './file-source.ts';
 
@@ -30,7 +31,8 @@ export interface DecodedEnd {
  *
  * An AOF whose last file breaks off is good up to there, as it is for Redis (aof-load-truncated yes): `end.truncated` tells, and
  * `end.unfinished` what the caller must not let take effect. An earlier file that breaks off is an error, and so is an RDB.
- * Throws NaruError with the file's path as `place.node` and the offset in it: BAD_FORMAT, CHECKSUM_MISMATCH, FILE_TRUNCATED, FILE_UNREADABLE.
+ * Throws NaruError with the file's path as `place.node` and the offset in it: BAD_FORMAT, CHECKSUM_MISMATCH, FILE_TRUNCATED, FILE_UNREADABLE; and
+ * UNTIL_TOO_EARLY, before any entry or command was given.
  */
 export async function decodeFile(source: FileSource, options: DecodeOptions): Promise<DecodedEnd> {
   const decoding = new Decoding(options);
@@ -42,6 +44,7 @@ class Decoding implements FileConsumer {
   readonly #options: DecodeOptions;
   #walker: AofWalker;
   #part: FilePart | undefined;
+  #first = false;
   #end: AofEnd | undefined;
   #timestamps = 0;
 
@@ -50,10 +53,19 @@ class Decoding implements FileConsumer {
     this.#walker = new AofWalker(options.sink, options);
   }
 
+  /** The base of an AOF has to be older than the time that is asked for. */
+  #sink(path: string): AofSink {
+    const { sink, until } = this.#options;
+    if (until === undefined) return sink;
+    const rdb = new BaseTime(sink.rdb, path, until);
+    return { rdb, stream: sink.stream, timestamp: (seconds, offset) => sink.timestamp(seconds, offset) };
+  }
+
   partBegins(part: FilePart): void {
-    this.#part = part;
     this.#end = undefined;
-    this.#walker = new AofWalker(this.#options.sink, this.#options);
+    this.#walker = new AofWalker(this.#sink(part.path), this.#options);
+    this.#first = this.#part === undefined;
+    this.#part = part;
     this.#options.partBegins?.(part);
   }
 
@@ -78,7 +90,11 @@ class Decoding implements FileConsumer {
   result(): DecodedEnd {
     const part = this.#part;
     if (part === undefined) throw new NaruError('INTERNAL', 'A file source without files');
-    return { part, end: this.#end ?? this.#finish(), timestamps: this.#timestamps };
+    const end = this.#end ?? this.#finish();
+    const { until } = this.#options;
+    if (end.stoppedAt !== undefined && until !== undefined && this.#first && end.validTo === 0)
+      throw untilTooEarly(part.path, until, end.stoppedAt);
+    return { part, end, timestamps: this.#timestamps };
   }
 
   #finish(): AofEnd {
