@@ -9,6 +9,8 @@ import { type Reply, ReplyParser } from './reply-parser.ts';
 export interface SourceScript {
   /** Plays the answer to PSYNC. Whatever it writes goes out as it is. */
   psync(socket: Socket, args: readonly string[]): void;
+  /** the name under which it offers PSYNC */
+  psyncCommand?: string;
   /** `redis_version` of INFO */
   version?: string;
 }
@@ -82,7 +84,12 @@ export class SourceDouble {
 
 function answer(socket: Socket, script: SourceScript, command: Reply): void {
   const args = (command as Buffer[]).map(String);
-  switch (args[0]?.toUpperCase()) {
+  const name = args[0]?.toUpperCase();
+  if (name === (script.psyncCommand ?? 'PSYNC').toUpperCase()) {
+    script.psync(socket, args.slice(1));
+    return;
+  }
+  switch (name) {
     case 'PING':
       socket.write('+PONG\r\n');
       return;
@@ -96,9 +103,6 @@ function answer(socket: Socket, script: SourceScript, command: Reply): void {
     }
     case 'REPLCONF':
       if (args[1]?.toUpperCase() !== 'ACK') socket.write('+OK\r\n');
-      return;
-    case 'PSYNC':
-      script.psync(socket, args.slice(1));
       return;
     default:
       socket.write('+OK\r\n');

@@ -32,6 +32,8 @@ describe('Preamble', () => {
     ],
     ['+CONTINUE\r\n*1\r\n', { kind: 'continue', replid: undefined }, '*1\r\n'],
     [`+CONTINUE ${id}\r\n`, { kind: 'continue', replid: id }, ''],
+    ['$5\r\nREDIS', { kind: 'sync' }, 'REDIS'],
+    [`\n$EOF:${mark}\r\n`, { kind: 'sync' }, ''],
     ['-NOMASTERLINK no\r\n', { kind: 'refused', text: 'NOMASTERLINK no', agreed: false }, ''],
     [`+FULLRESYNC ${id} 3\r\n-ERR no fork\r\n`, { kind: 'refused', text: 'ERR no fork', agreed: true }, ''],
   ])('reads %j whole, split at every position and byte by byte', (text, result, rest) => {

@@ -5,15 +5,18 @@ export type PreambleResult =
   | { kind: 'full'; replid: string; offset: number; size: number }
   | { kind: 'full-eof'; replid: string; offset: number; mark: Buffer }
   | { kind: 'continue'; replid: string | undefined }
-  | { kind: 'refused'; text: string; agreed: boolean };
+  | { kind: 'refused'; text: string; agreed: boolean }
+  /** a snapshot without a word on its position: the answer to SYNC */
+  | { kind: 'sync' };
 
 export const EOF_MARK_BYTES = 40;
 const LF = 0x0a;
 const LINE_MAX = 4096;
 
 /**
- *     answer   = { "\n" } ( full | continue | "-" text CRLF )
+ *     answer   = { "\n" } ( full | continue | sync | "-" text CRLF )
  *     full     = "+FULLRESYNC " replid " " offset CRLF { "\n" } ( "$" size CRLF | "$EOF:" mark CRLF | "-" text CRLF )
+ *     sync     = "$" size CRLF | "$EOF:" mark CRLF
  *     continue = "+CONTINUE" [ " " replid ] CRLF
  *
  * (Redis replication.c: masterTryPartialResynchronization, replicationSetupSlaveForFullResync, readSyncBulkPayload.) The newlines are
@@ -60,6 +63,7 @@ export class Preamble {
     }
     const partial = /^\+CONTINUE(?: ([0-9a-zA-Z]{40}))?$/.exec(line);
     if (partial !== null) return { kind: 'continue', replid: partial[1] };
+    if (/^\$(\d{1,15}|EOF:.{40})$/.test(line)) return { kind: 'sync' };
     throw unexpected(line);
   }
 

@@ -47,6 +47,7 @@ export async function psync(
     // Nothing else may be pending: a source refuses PSYNC behind another command's reply.
     const command = encodeCommand([options.psyncCommand, ...args]);
     const answer = await ask(client.connection, preamble, command, () => silence.refresh());
+    if (answer.result.kind === 'sync') throw noPosition(node, options.psyncCommand);
     if (answer.result.kind === 'refused') throw refused(answer.result, node, options.psyncCommand);
     return answer;
   } catch (error) {
@@ -109,6 +110,15 @@ function refused(
 
 function silent({ side, node }: Connection): NaruError {
   return new NaruError('LINK_LOST', `No answer to PSYNC within ${SILENCE_MS / 1000} s`, { side, node });
+}
+
+/**
+ * Redis knows PSYNC by its own name only (replication.c, syncCommand): under any other it answers as to SYNC, sends a snapshot without its
+ * position, and can never go on after a lost connection. Services that rename it have changed that.
+ */
+function noPosition(node: string, psyncCommand: string): NaruError {
+  const text = `The source takes ${psyncCommand} for the old SYNC: it sends a snapshot, but not its position, so that a lost link could not go on`;
+  return new NaruError('PSYNC_REFUSED', text, { side: 'source', node });
 }
 
 function fullResync(node: string, offset: number, offered: number): NaruError {

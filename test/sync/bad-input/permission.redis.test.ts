@@ -1,8 +1,8 @@
 /** Passwords and permissions that do not do. The password is never in what is said. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compare } from '../../support/compare.ts';
 import { failSync, failureOf, startSync } from '../../support/failed-run.ts';
 import { RedisServer } from '../../support/redis-server.ts';
+import { entry, rdb, SourceDouble, sizedSnapshot } from '../../support/source-double.ts';
 
 const PASSWORD = 'r1ght-s3cret';
 const WRONG = 'wr0ng-s3cret';
@@ -135,11 +135,26 @@ describe('a source that offers no PSYNC', () => {
     expect(error).toMatchObject({ code: 'PSYNC_REFUSED', side: 'source' });
   });
 
-  it('renamed, and said so: works', async () => {
+  // Redis's own rename-command makes of PSYNC a SYNC; services that rename it keep what it does.
+  it('renamed by the server itself, and said so: it has become SYNC, which is not enough', async () => {
+    const error = await failSync(renamed.url, target.url, ['--psync-command', 'xxxpsync']);
+    expect(error).toMatchObject({ code: 'PSYNC_REFUSED', side: 'source', node: `127.0.0.1:${renamed.port}` });
+    expect(error.message).toMatch(/takes xxxpsync for the old SYNC.*not its position/);
+    expect(error.advice).toContain('naru scan');
+    expect(await target.call('DBSIZE')).toBe(0);
+  });
+
+  it('renamed as services do it, and said so: works', async () => {
     const own = await RedisServer.start();
-    const naru = startSync(renamed.url, own.url, ['--psync-command', 'xxxpsync', '--until-synced']);
+    const snapshot = sizedSnapshot(rdb(10, entry(0, 'k', 'v')));
+    const double = await SourceDouble.start({
+      psyncCommand: 'xxxpsync',
+      psync: (socket) => socket.write(snapshot),
+    });
+    const naru = startSync(double.url, own.url, ['--psync-command', 'xxxpsync', '--until-synced']);
     expect((await naru.exited).code, naru.stderr).toBe(0);
-    expect(await compare(renamed, own)).toEqual([]);
+    expect(await own.text('GET', 'k')).toBe('v');
+    await double.stop();
     await own.stop();
   });
 });
