@@ -22,7 +22,8 @@ const documents: string[] = list('*.md');
 const linksOf = (text: string): string[] =>
   [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);
 const codeOf = (text: string): string[] => [...text.matchAll(/^ *```.*?^ *```$/gms)].map((match) => match[0]);
-const withoutCode = (text: string): string => codeOf(text).reduce((rest, code) => rest.replace(code, ''), text);
+const withoutCode = (text: string): string =>
+  codeOf(text).reduce((rest, code) => rest.replace(code, ''), text);
 const headingsOf = (text: string): string[] =>
   [...withoutCode(text).matchAll(/^(#+) (.+)$/gm)].map((match) => match[0]);
 
