@@ -125,6 +125,7 @@ describe('the target hangs', () => {
       late.lose();
       await until('it goes on', async () => (await rig.target.text('GET', 'count')) === String(round));
       await late.deliver();
+      expect(await rig.target.text('GET', 'count')).toBe(String(round));
     }
     await rig.source.call('SET', 'last', 1);
     await until('the last write', async () => (await rig.target.text('GET', 'last')) === '1');
