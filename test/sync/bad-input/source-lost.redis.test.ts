@@ -76,8 +76,10 @@ describe('the first connection', () => {
     setup.proxy.use(CutAfterBytes(1_000_000, 'to-client'));
     const error = await failureOf(start(setup));
     expect(error).toMatchObject({ code: 'SNAPSHOT_BROKEN_OFF', side: 'source' });
-    expect(error.offset).toBeGreaterThan(900_000);
-    expect(error.message).toContain('bytes');
+    // The proxy's reset may overtake what a busy receiver has not read yet.
+    expect(error.offset).toBeGreaterThan(0);
+    expect(error.offset).toBeLessThan(1_000_000);
+    expect(error.message).toContain(`${error.offset} bytes`);
   });
 });
 
@@ -158,7 +160,7 @@ describe('the stream', () => {
     const setup = await setUp();
     const naru = start(setup, '--give-up-after', '1s');
     await naru.untilEvent('synced');
-    const killer = setInterval(() => setup.proxy.cut(), 5);
+    const killer = setInterval(() => void setup.source.call('CLIENT', 'KILL', 'TYPE', 'replica'), 5);
     try {
       expect(await failureOf(naru)).toMatchObject({ code: 'GAVE_UP', side: 'source' });
       expect(naru.eventsOf('error').length).toBeLessThan(10);
