@@ -28,7 +28,7 @@ export class Annotation {
     this.whole = found >= 0 && found < end;
     const stop = this.whole ? found + 1 : end;
     if (this.#length + stop - start > LINE_BYTES_MAX)
-      throw new FormatError('malformed', 'An annotation without an end', base + start);
+      throw new FormatError('malformed', 'An annotation without an end', base + start - this.#length);
     buf.copy(this.#line, this.#length, start, stop);
     this.#length += stop - start;
     return stop;

@@ -206,7 +206,7 @@ export class CommandWalker {
     // A count alone must not make memory: room grows with the arguments that are really there.
     view.grow(Math.min(argc, 1024));
     for (let index = 0; index < argc; index++) {
-      if (pos >= end) return this.#needs(pos - start + 4);
+      if (pos >= end) return this.#needs(pos - start + 1);
       if (buf[pos] !== DOLLAR) throw unexpected('an argument', buf, pos, base);
       pos = parseDecimal(buf, pos + 1, end, base);
       if (pos === NEEDS_MORE) return this.#needs(end - start + 1);
