@@ -5,7 +5,7 @@ import { ERROR_TABLE, type ErrorCode } from './table.ts';
 export interface ErrorPlace {
   /** `source` or `target`, or a file's path */
   side?: 'source' | 'target' | 'spool' | 'config';
-  /** host:port or the path of a unix socket */
+  /** host:port, the path of a unix socket, or that of the file that is read */
   node?: string;
   /** absolute offset in bytes in the RDB, the stream or the file */
   offset?: number;
