@@ -121,6 +121,10 @@ export function ziplist(entries: readonly Buffer[], wide = false): Buffer {
   return bytes(u32(body.length + 11), u32(10), 0, 0, body, 255);
 }
 
+/** Integers of `width` bytes. */
+export const intset = (width: number, ...ints: Buffer[]): Buffer =>
+  bytes(u32(width), u32(ints.length), ...ints);
+
 /** magic, body, 255, checksum */
 export function rdb(body: readonly Bytes[], magic = 'REDIS0011'): Buffer {
   const content = bytes(magic, ...body, 255);

@@ -7,6 +7,9 @@
  */
 import { FormatError } from '../format-error.ts';
 
+/** Compression can not do better, 264 bytes out for 3 in: a promise of more is not worth an allocation. */
+export const LZF_RATIO_MAX = 88;
+
 /** How far back a copy can reach. */
 const HISTORY_BYTES = 8192;
 const WINDOW_BYTES = HISTORY_BYTES + 64 * 1024;

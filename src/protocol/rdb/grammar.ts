@@ -67,6 +67,11 @@ export const ROLE_OWNED_ID = 29;
 /** the end of a stream's metadata, of a group's, of a consumer's: nothing is read */
 export const ROLE_GROUPS = 30;
 
+/** Names and ids, which are no elements: they are never handed out in parts. */
+export function mustBeWhole(role: number): boolean {
+  return role === ROLE_NODE_ID || role === ROLE_GROUP || role === ROLE_CONSUMER;
+}
+
 const op = (kind: number, role: number = ROLE_NONE): number => kind | (role << ROLE_SHIFT);
 const str = (role: number): number => op(KIND_STRING, role);
 const len = (role: number): number => op(KIND_LENGTH, role);

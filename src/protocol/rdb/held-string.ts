@@ -1,13 +1,10 @@
 /** Strings that are held whole: keys, aux fields. Integers and compressed ones are decoded into a buffer of its own. */
-import { lzfDecompress } from '../bytes/lzf.ts';
+import { LZF_RATIO_MAX, lzfDecompress } from '../bytes/lzf.ts';
 import { FormatError } from '../format-error.ts';
 import { checkedLength, ENC_LZF, integerAt, integerSize, lengthSize, wholeLength } from './length.ts';
 
 /** What Redis allows by default for one string (proto-max-bulk-len). */
 const HELD_BYTES_MAX = 512 * 1024 * 1024;
-
-/** Compression can not do better, so that no promise is allocated: 264 bytes out for 3 in. */
-const LZF_RATIO_MAX = 88;
 
 export class HeldString {
   buf: Buffer = Buffer.alloc(0);

@@ -1,7 +1,8 @@
 /** What an RDB tells beside its entries: aux fields, databases, sizes, functions. */
 import { FormatError } from '../format-error.ts';
 import { HeldString } from './held-string.ts';
-import { checkedLength, wholeLength } from './length.ts';
+import { bigLengthAt, checkedLength, wholeLength } from './length.ts';
+import { keyMetaName, moduleName } from './module-name.ts';
 import type { RdbSink } from './sink.ts';
 import * as t from './types.ts';
 
@@ -78,5 +79,20 @@ export class Information {
     if (!string.read(buf, pos + 1, end, base + pos)) return this.#lacks(string.next - pos);
     this.#sink.functionLibrary(buf, pos + 1, string.next);
     return string.next;
+  }
+
+  /** The id of a module, whose data follows. */
+  moduleAux(buf: Buffer, pos: number, end: number, base: number): number {
+    const size = wholeLength(buf, pos + 1, end, base + pos + 1);
+    if (size < 0) return this.#lacks(2);
+    this.#sink.moduleAux(moduleName(bigLengthAt(buf, pos + 1)));
+    return pos + 1 + size;
+  }
+
+  /** The specification of a class of key metadata (4 bytes, little endian), whose data follows. */
+  keyMetaClass(buf: Buffer, pos: number, end: number): number {
+    if (pos + 4 > end) return this.#lacks(4);
+    this.#sink.keyMeta(keyMetaName(buf.readUInt32LE(pos)));
+    return pos + 4;
   }
 }

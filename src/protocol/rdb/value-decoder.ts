@@ -1,5 +1,5 @@
 /** Takes a serialized value apart while it arrives. */
-import { LzfStream, lzfDecompress, type PartSink } from '../bytes/lzf.ts';
+import { LZF_RATIO_MAX, LzfStream, lzfDecompress, type PartSink } from '../bytes/lzf.ts';
 import { FormatError } from '../format-error.ts';
 import { Carry } from './carry.ts';
 import { withKey } from './error-place.ts';
@@ -25,8 +25,6 @@ const PART_BYTES = 1024 * 1024;
 const NUMBER_BYTES_MAX = 32;
 /** A primitive that is not a string's data: at most a double as text. */
 const PRIMITIVE_BYTES_MAX = 256;
-/** Compression can not do better: 264 bytes out for 3 in. */
-const LZF_RATIO_MAX = 88;
 const DEPTH_MAX = 4;
 const STUCK = -1;
 
@@ -301,7 +299,7 @@ export class ValueDecoder {
     if (plainBytes > bytes * LZF_RATIO_MAX) {
       throw new FormatError('malformed', 'impossible LZF ratio', this.#base + data);
     }
-    const held = size <= this.#partBytes || mustBeWhole(role);
+    const held = size <= this.#partBytes || g.mustBeWhole(role);
     if (held && data + bytes <= end) {
       this.#held(role, buf, data, data + bytes);
       return data + bytes;
@@ -395,8 +393,4 @@ export class ValueDecoder {
     if (role === g.ROLE_LAST_VALUE) this.#sink.fieldExpireAt(-1);
     else if (role === g.ROLE_VALUE_AFTER_EXPIRY) this.#sink.fieldExpireAt(this.#expiry);
   }
-}
-
-function mustBeWhole(role: number): boolean {
-  return role === g.ROLE_NODE_ID || role === g.ROLE_GROUP || role === g.ROLE_CONSUMER;
 }

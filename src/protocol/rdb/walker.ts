@@ -1,14 +1,13 @@
 /** Walks an RDB that comes in slices. */
 import { FormatError } from '../format-error.ts';
+import { BigValue } from './big-value.ts';
 import { Carry } from './carry.ts';
-import { emptyEntry, forgetPrefix } from './entry-view.ts';
-import { withKey } from './error-place.ts';
+import { emptyEntry, forgetPrefix, keyOf, readPrefix } from './entry-view.ts';
+import { inEntry, unknownType } from './error-place.ts';
 import { LAYOUT_KEY_META, LAYOUT_MODULE_AUX, LAYOUT_SLOT_IMPORT, PROGRAM_START } from './grammar.ts';
 import { HeldString } from './held-string.ts';
 import { Information } from './information.ts';
-import { bigLengthAt, timeAt, wholeLength } from './length.ts';
 import { MAGIC_BYTES, readMagic } from './magic.ts';
-import { keyMetaName, moduleName } from './module-name.ts';
 import { PassOver } from './pass-over.ts';
 import { CHECKSUM_BYTES, RunningChecksum } from './running-checksum.ts';
 import type { EntryView, Flavour, RdbSink } from './sink.ts';
@@ -22,9 +21,6 @@ export interface WalkerOptions {
   /** default true */
   verifyChecksum?: boolean;
 }
-
-/** How much of a big entry that was held is given out in one call: as much as a slice. */
-const DRAIN_BYTES = 64 * 1024;
 
 /** What the next byte belongs to. */
 const MAGIC = 0;
@@ -58,7 +54,7 @@ export class RdbWalker {
   readonly #key = new HeldString();
   readonly #told: Information;
   readonly #view: EntryView = emptyEntry();
-  #decoder: ValueDecoder | undefined;
+  readonly #big = new BigValue();
   #state = MAGIC;
   #offset = 0;
   #entryOffset = 0;
@@ -75,9 +71,6 @@ export class RdbWalker {
   /** how many bytes the item in the carry needs at least */
   #need = 0;
   #metaLeft = 0;
-  /** in BIG: what the carry held of the value when it turned out to be big, `carry.buf[drainFrom, drainTo)`, still to be fed */
-  #drainFrom = 0;
-  #drainTo = 0;
 
   constructor(sink: RdbSink, options: WalkerOptions) {
     this.#sink = sink;
@@ -110,8 +103,8 @@ export class RdbWalker {
     const origin = this.#offset - start;
     this.#start = start;
     let pos = start;
-    if (this.#drainFrom < this.#drainTo) this.#drain();
-    while (pos < end && this.#state !== DONE && this.#drainFrom >= this.#drainTo) {
+    if (this.#big.draining) this.#drain();
+    while (pos < end && this.#state !== DONE && !this.#big.draining) {
       if (this.#state === PASS) pos = this.#pass(buf, pos, end, origin);
       else if (this.#state === BIG) pos = this.#feed(buf, pos, end, origin);
       else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
@@ -125,13 +118,11 @@ export class RdbWalker {
   /** Goes back to an `entryOffset` seen before, which lay in database `db`; the caller then writes the bytes from there again. */
   restart(offset: number, db: number): void {
     this.#carry.clear();
-    this.#decoder = undefined;
+    this.#big.drop();
     this.#state = offset === 0 ? MAGIC : OPCODE;
     this.#offset = offset;
     this.#entryOffset = offset;
     this.#metaLeft = 0;
-    this.#drainTo = 0;
-    this.#drainFrom = 0;
     this.#view.db = db;
     this.#told.db = db;
     forgetPrefix(this.#view);
@@ -172,7 +163,7 @@ export class RdbWalker {
     const next =
       this.#state === VALUE ? this.#resumeValue(carried, held + added) : this.#item(carried, 0, held + added);
     if (next < 0) return pos + added;
-    if (this.#drainFrom >= this.#drainTo) this.#carry.clear();
+    if (!this.#big.draining) this.#carry.clear();
     return pos + next - held;
   }
 
@@ -188,7 +179,8 @@ export class RdbWalker {
         : this.#opcode(buf, pos, end, first);
     }
     if (this.#state === MAGIC) return this.#magic(buf, pos, end);
-    return this.#state === KEY_META ? this.#keyMetaClass(buf, pos, end) : this.#checksum(buf, pos, end);
+    if (this.#state === CHECKSUM) return this.#checksum(buf, pos, end);
+    return this.#leave(LAYOUT_KEY_META, this.#told.keyMetaClass(buf, pos, end));
   }
 
   #lacks(bytes: number): -1 {
@@ -234,7 +226,7 @@ export class RdbWalker {
       valueAt = key.next;
     }
     view.type = type;
-    if (type > 31 || PROGRAM_START[layout] === 0) throw this.#unknownType(pos);
+    if (type > 31 || PROGRAM_START[layout] === 0) throw unknownType(view, this.#base + pos);
     this.#skipper.begin(layout, valueAt);
     return this.#value(buf, pos, valueAt, end);
   }
@@ -247,7 +239,7 @@ export class RdbWalker {
     try {
       whole = skipper.run(buf, end, this.#base);
     } catch (error) {
-      throw this.#inEntry(error);
+      throw inEntry(error, this.#view, this.#entryOffset);
     }
     const big = this.#bigEntryBytes;
     if (skipper.pos - valueAt > big || (view.type === t.TYPE_STRING && skipper.stringBytes > big)) {
@@ -290,75 +282,44 @@ export class RdbWalker {
     view.offset = this.#entryOffset;
     this.#state = BIG;
     const sink = this.#sink.bigEntry(view);
-    const offset = this.#base + valueAt;
     try {
-      this.#decoder = new ValueDecoder(view.type, this.#flavour, sink, offset, this.#keyCopy());
+      this.#big.begin(new ValueDecoder(view.type, this.#flavour, sink, this.#base + valueAt, keyOf(view)));
     } catch (error) {
-      throw this.#inEntry(error);
+      throw inEntry(error, this.#view, this.#entryOffset);
     }
-    forgetPrefix(this.#view);
+    forgetPrefix(view);
     if (buf !== this.#carry.buf) return this.#feed(buf, valueAt, end, this.#base);
-    this.#drainFrom = valueAt;
-    this.#drainTo = end;
+    this.#big.hold(buf, valueAt, end);
     return end;
   }
 
   /** Feeds the next piece of what the carry holds of a big entry. */
   #drain(): void {
-    const stop = Math.min(this.#drainFrom + DRAIN_BYTES, this.#drainTo);
-    this.#drainFrom = this.#feed(this.#carry.buf, this.#drainFrom, stop, this.#base);
-    if (this.#drainFrom >= this.#drainTo) this.#carry.clear();
-    else if (this.#state !== BIG)
-      throw new FormatError('malformed', 'a value ends too early', this.#base + this.#drainFrom);
+    const next = this.#big.drain(this.#base);
+    if (this.#big.done) this.#leaveBig(this.#base + next);
+    if (!this.#big.draining) this.#carry.clear();
   }
 
   #feed(buf: Buffer, pos: number, end: number, origin: number): number {
-    const decoder = this.#decoder as ValueDecoder;
-    const next = decoder.write(buf, pos, end);
-    if (decoder.done) {
-      this.#decoder = undefined;
-      this.#state = OPCODE;
-      this.#entryOffset = origin + next;
-    }
+    const next = this.#big.write(buf, pos, end);
+    if (this.#big.done) this.#leaveBig(origin + next);
     return next;
   }
 
-  #unknownType(pos: number): FormatError {
-    const { type } = this.#view;
-    const what =
-      type === t.TYPE_MODULE_PRE_GA ? 'module value of a Redis 4.0 release candidate' : 'unknown type';
-    return new FormatError('unknown', `${what} (${type})`, this.#base + pos, { type, key: this.#keyCopy() });
-  }
-
-  #inEntry(error: unknown): unknown {
-    return withKey(error, this.#view.type, this.#keyCopy(), this.#entryOffset);
-  }
-
-  #keyCopy(): Buffer {
-    const { keyBuf, keyStart, keyEnd } = this.#view;
-    return Buffer.from(keyBuf.subarray(keyStart, keyEnd));
+  #leaveBig(offset: number): void {
+    this.#big.drop();
+    this.#state = OPCODE;
+    this.#entryOffset = offset;
   }
 
   #opcode(buf: Buffer, pos: number, end: number, opcode: number): number {
-    const view = this.#view;
     switch (opcode) {
       case t.OP_EXPIRE_MS:
-        if (pos + 9 > end) return this.#lacks(9);
-        view.expireAtMs = timeAt(buf, pos + 1);
-        return pos + 9;
       case t.OP_EXPIRE:
-        if (pos + 5 > end) return this.#lacks(5);
-        view.expireAtMs = Math.max(buf.readInt32LE(pos + 1) * 1000, 0);
-        return pos + 5;
       case t.OP_FREQ:
-        if (pos + 2 > end) return this.#lacks(2);
-        view.freq = buf[pos + 1] as number;
-        return pos + 2;
       case t.OP_IDLE: {
-        const next = this.#told.numbers(buf, pos, end, this.#base, 1);
-        if (next < 0) return this.#lacks(this.#told.need);
-        view.idleSeconds = this.#told.n[0] as number;
-        return next;
+        const next = readPrefix(this.#view, buf, pos, end, this.#base);
+        return next < 0 ? this.#lacks(-next) : next;
       }
       case t.OP_EOF:
         this.#state = CHECKSUM;
@@ -368,44 +329,36 @@ export class RdbWalker {
         if (this.#flavour === 'valkey') return this.#leave(LAYOUT_SLOT_IMPORT, pos + 1);
         return this.#keyMeta(buf, pos, end);
       case t.OP_MODULE_AUX:
-        return this.#moduleAux(buf, pos, end);
+        return this.#leave(LAYOUT_MODULE_AUX, this.#told.moduleAux(buf, pos, end, this.#base));
       default:
         return this.#information(buf, pos, end);
     }
   }
 
+  /** What `Information` says: a position, or that it needs more. */
+  #known(next: number): number {
+    return next < 0 ? this.#lacks(this.#told.need) : next;
+  }
+
   #information(buf: Buffer, pos: number, end: number): number {
     const next = this.#told.read(buf, pos, end, this.#base);
-    if (next < 0) return this.#lacks(this.#told.need);
+    if (next < 0) return this.#known(next);
     this.#view.db = this.#told.db;
     return this.#boundary(next);
   }
 
-  /** module id, and data that is passed over */
-  #moduleAux(buf: Buffer, pos: number, end: number): number {
-    const size = wholeLength(buf, pos + 1, end, this.#base + pos + 1);
-    if (size < 0) return this.#lacks(2);
-    const next = pos + 1 + size;
-    this.#sink.moduleAux(moduleName(bigLengthAt(buf, pos + 1)));
-    return this.#leave(LAYOUT_MODULE_AUX, next);
-  }
-
-  /** Redis 8: number of classes; for each its specification (4 bytes, little endian) and data that is passed over */
+  /** Redis 8: number of classes, then each of them */
   #keyMeta(buf: Buffer, pos: number, end: number): number {
     const next = this.#told.numbers(buf, pos, end, this.#base, 1);
-    if (next < 0) return this.#lacks(this.#told.need);
+    if (next < 0) return this.#known(next);
     this.#metaLeft = this.#told.n[0] as number;
     if (this.#metaLeft > 0) this.#state = KEY_META;
     return next;
   }
 
-  #keyMetaClass(buf: Buffer, pos: number, end: number): number {
-    if (pos + 4 > end) return this.#lacks(4);
-    this.#sink.keyMeta(keyMetaName(buf.readUInt32LE(pos)));
-    return this.#leave(LAYOUT_KEY_META, pos + 4);
-  }
-
+  /** What follows at `pos` is passed over. */
   #leave(layout: number, pos: number): number {
+    if (pos < 0) return this.#known(pos);
     this.#passOver.begin(layout);
     this.#state = PASS;
     return pos;
