@@ -63,8 +63,15 @@ export class TargetSession {
     );
   }
 
-  /** Removes what an earlier run that was killed left behind, so that it counts for nothing. */
-  async sweep(client: RespClient, facts: NodeFacts): Promise<void> {
+  /** What the target says of itself. Where it may be written to, what an earlier run left there is removed first, so that it counts for nothing. */
+  async facts(client: RespClient, sourceRunId: string): Promise<NodeFacts> {
+    const facts = await readFacts(client);
+    if (facts.role !== 'master' || facts.runId === sourceRunId) return facts;
+    await this.#sweep(client, facts);
+    return readFacts(client);
+  }
+
+  async #sweep(client: RespClient, facts: NodeFacts): Promise<void> {
     await ask(client, 'DEL', this.#options.checkpointKey);
     for (const db of facts.keyspace.keys()) {
       await ask(client, 'SELECT', db);

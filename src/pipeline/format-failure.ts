@@ -3,10 +3,12 @@ import type { FormatError } from '../protocol/format-error.ts';
 import { printable } from './printable.ts';
 
 /** The operator's error for damaged or unknown data: what, where, in which key. */
-export function toFormatFailure(error: FormatError, node: string, offset: number): NaruError {
+export function toFormatFailure(error: FormatError, node: string): NaruError {
   const code = error.fault === 'checksum' ? 'CHECKSUM_MISMATCH' : 'BAD_FORMAT';
   const type = error.type === undefined || /type/i.test(error.message) ? '' : ` (type ${error.type})`;
-  const place = { side: 'source', node, offset: error.offset ?? offset } as const;
+  const place = { side: 'source', node, offset: error.offset } as const;
   const key = error.key === undefined ? {} : { key: printable(error.key) };
-  return new NaruError(code, error.message + type, { ...place, ...key }, { cause: error });
+  // The place says where; its offset may be counted otherwise than the decoder's.
+  const message = error.message.replace(/ at offset \d+$/, '');
+  return new NaruError(code, message + type, { ...place, ...key }, { cause: error });
 }

@@ -1,4 +1,4 @@
-import { NaruError } from '../errors/errors.ts';
+import { isNaruError, NaruError } from '../errors/errors.ts';
 import { FormatError } from '../protocol/format-error.ts';
 import type { RdbSink } from '../protocol/rdb/sink.ts';
 import { RdbWalker } from '../protocol/rdb/walker.ts';
@@ -24,6 +24,8 @@ export interface PumpOptions {
   bigEntryBytes: number;
   /** the source's address, for errors */
   node: string;
+  /** the source's own offset of a spool offset in the stream, for errors */
+  streamOffset(spoolOffset: number): number;
   /** all of the snapshot was given and is acknowledged; what follows is the stream */
   onSnapshotApplied(): void;
 }
@@ -159,7 +161,7 @@ export class Pump {
   }
 
   #give(view: Buffer, offset: number): void {
-    const { spool, target, snapshot, node } = this.#options;
+    const { spool, target, snapshot } = this.#options;
     try {
       if (this.#phase === 'stream') {
         this.#commands.write(view, 0, view.length);
@@ -171,8 +173,18 @@ export class Pump {
       // The walker has more to give out of what it holds already: the rest comes again.
       else if (used < view.length) spool.seek(offset + used);
     } catch (error) {
-      throw error instanceof FormatError ? toFormatFailure(error, node, spool.position) : error;
+      throw this.#located(error);
     }
+  }
+
+  /** What decoders and appliers throw, as the operator's error: with the source's own offset. */
+  #located(error: unknown): unknown {
+    const { node, streamOffset } = this.#options;
+    const failure = error instanceof FormatError ? toFormatFailure(error, node) : error;
+    if (this.#phase === 'snapshot' || !isNaruError(failure) || failure.place.offset === undefined)
+      return failure;
+    const place = { ...failure.place, node, offset: streamOffset(failure.place.offset) };
+    return new NaruError(failure.code, failure.message, place, { cause: error });
   }
 
   #rdbEnded(offset: number): void {
@@ -202,7 +214,7 @@ export class Pump {
     try {
       this.#walker.end();
     } catch (error) {
-      throw error instanceof FormatError ? toFormatFailure(error, node, spool.position) : error;
+      throw this.#located(error);
     }
     if (this.#rdbEnd === this.#snapshotEnd) return;
     const text = `The RDB ends at offset ${this.#rdbEnd}, but the source said ${this.#snapshotEnd}`;

@@ -1,0 +1,51 @@
+import { openClient, type RespClient } from '../net/client.ts';
+import type { TlsOptions } from '../net/connection.ts';
+import type { Endpoint } from '../net/url.ts';
+import { type NodeFacts, readFacts, readOffset } from './facts.ts';
+
+export interface SourceAskerOptions {
+  endpoint: Endpoint;
+  tls: TlsOptions | undefined;
+  connectTimeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** A second connection to the source, for questions; made again when it is needed and gone. */
+export class SourceAsker {
+  readonly #options: SourceAskerOptions;
+  #client: RespClient | undefined;
+
+  constructor(options: SourceAskerOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', () => this.close());
+  }
+
+  async facts(): Promise<NodeFacts> {
+    return readFacts(await this.#open());
+  }
+
+  /** The replication offset of the source's newest write. */
+  async offset(): Promise<number> {
+    try {
+      return await readOffset(await this.#open());
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#client?.connection.destroy(this.#options.signal.reason);
+  }
+
+  async #open(): Promise<RespClient> {
+    const { endpoint, tls = {}, connectTimeoutMs, signal } = this.#options;
+    if (!this.#client?.connection.isOpen) {
+      this.#client = await openClient(
+        { ...endpoint, db: 0 },
+        { tls, timeoutMs: connectTimeoutMs, side: 'source', signal },
+      );
+    }
+    return this.#client;
+  }
+}
