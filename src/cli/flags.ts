@@ -2,15 +2,19 @@
 import { type Command, Option } from 'commander';
 import { KINDS } from '../config/kinds.ts';
 import { envName, flagName } from '../config/names.ts';
-import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../config/options.ts';
+import { type CommandName, OPTION_NAMES, OPTIONS, type OptionSpec, optionOf } from '../config/options.ts';
 
 /** Defaults are only told here: commander must not fill them in, or a flag could not be told from a default. */
-export function addFlags(command: Command, of: 'sync'): void {
+export function addFlags(command: Command, of: CommandName): void {
   for (const name of OPTION_NAMES) {
-    const spec = OPTIONS[name];
-    if (spec.flag === false || !spec.commands.includes(of)) continue;
-    command.addOption(new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`));
-    if (spec.kind === 'boolean') command.addOption(new Option(`--no-${name}`).hideHelp());
+    const spec = optionOf(of, name);
+    if (spec === undefined || spec.flag === false) continue;
+    const isOn = spec.kind === 'boolean' && spec.default === 'true';
+    const option = new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`);
+    command.addOption(isOn ? option.hideHelp() : option);
+    if (spec.kind !== 'boolean') continue;
+    const off = new Option(`--no-${name}`, `do not ${spec.doc}`).helpGroup(`${spec.group}:`);
+    command.addOption(isOn ? off : off.hideHelp());
   }
   const help = new Option('-h, --help', 'show this help');
   command.addHelpOption(help.helpGroup(`${OPTIONS.config.group}:`));

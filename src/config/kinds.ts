@@ -15,6 +15,8 @@ export interface KindValue {
   count: number;
   enum: string;
   boolean: boolean;
+  /** whole seconds since 1970 */
+  time: number;
   text: string;
 }
 
@@ -28,6 +30,7 @@ export interface KindInput {
   count: number | string;
   enum: string;
   boolean: boolean;
+  time: number | string;
   text: string;
 }
 
@@ -94,6 +97,11 @@ export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
     read: (raw, spec) => words(spec).find((value) => value === raw),
   },
   boolean: { placeholder: () => '', allowed: () => 'true or false', read: readBoolean },
+  time: {
+    placeholder: () => 'time',
+    allowed: () => 'seconds since 1970, or a time with its zone such as 2026-11-22T08:30:00Z',
+    read: readTime,
+  },
   text: { placeholder: () => 'text', allowed: () => 'text that is not empty', read: nonEmpty },
 };
 
@@ -153,6 +161,14 @@ function readBoolean(raw: unknown): boolean | undefined {
   if (raw === 'true' || raw === 'yes' || raw === '1') return true;
   if (raw === 'false' || raw === 'no' || raw === '0') return false;
   return undefined;
+}
+
+/** Without a zone a time would mean another one on another machine. */
+function readTime(raw: unknown): number | undefined {
+  if (typeof raw === 'number' || /^\d+$/.test(String(raw))) return readCount(raw);
+  const form = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i;
+  const ms = typeof raw === 'string' && form.test(raw) ? Date.parse(raw.replace(' ', 'T')) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000);
 }
 
 function readWithUnit(raw: unknown, units: Record<string, number>): number | undefined {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { camelName, ENV_PREFIX, envName, flagName } from './names.ts';
 import { didYouMean } from './nearest.ts';
-import { OPTION_NAMES, type OptionName } from './options.ts';
+import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.ts';
 import type { Origins } from './sync-options.ts';
 import { readTomlFile } from './toml-file.ts';
 
@@ -28,7 +28,7 @@ export const DEFAULT_CONFIG_FILE = './naru.toml';
  * @throws NaruError CONFIG_INVALID where the file can not be used; values are not checked yet
  */
 export function layerOptions(
-  command: 'sync',
+  command: CommandName,
   flags: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Layered {
@@ -39,6 +39,8 @@ export function layerOptions(
   const merged = new Map<OptionName, Given>();
   for (const layer of [fromFile, fromEnv, fromFlags]) putOnTop(merged, layer);
   merged.delete('config');
+  // The environment and the top of naru.toml speak to all commands.
+  for (const name of merged.keys()) if (optionOf(command, name) === undefined) merged.delete(name);
   const all = [...merged.values()];
   return {
     values: Object.fromEntries(all.map((given) => [camelName(given.name), given.value])),

@@ -11,7 +11,10 @@ export type Kind =
   | 'count'
   | 'enum'
   | 'boolean'
+  | 'time'
   | 'text';
+
+export type CommandName = 'sync' | 'restore' | 'dump' | 'decode';
 
 export type OptionGroup = 'Endpoints' | 'TLS' | 'Copying' | 'Limits' | 'Timing' | 'Output and files';
 
@@ -20,7 +23,9 @@ export interface OptionSpec {
   readonly group: OptionGroup;
   /** One line for `--help` and the reference. `{side}` stands for source or target. */
   readonly doc: string;
-  readonly commands: readonly 'sync'[];
+  readonly commands: readonly CommandName[];
+  /** Where a command takes something else under this name. */
+  readonly differs?: Readonly<Partial<Record<CommandName, { readonly kind: Kind; readonly doc: string }>>>;
   /** As a user would write it. An option without a default is unset until somebody sets it. */
   readonly default?: string;
   /** The words that an `enum` allows. */
@@ -42,39 +47,56 @@ const common = {
     kind: 'endpoint',
     group: 'Endpoints',
     doc: 'where data comes from: redis://[user[:password]@]host[:port][/db]; rediss:// for TLS (required)',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
+    differs: {
+      restore: {
+        kind: 'path',
+        doc: 'RDB or AOF file, directory with a multi-part AOF, or - for standard input (required)',
+      },
+    },
   },
   to: {
     kind: 'endpoint',
     group: 'Endpoints',
-    doc: 'where data goes, in the same form (required)',
-    commands: ['sync'],
+    doc: 'where data goes: redis://[user[:password]@]host[:port][/db]; rediss:// for TLS (required)',
+    commands: ['sync', 'restore', 'dump'],
+    differs: {
+      dump: {
+        kind: 'path',
+        doc: 'file to write, compressed where its name ends in .gz, or - for standard output (required)',
+      },
+    },
   },
   'tls-ca': {
     kind: 'path',
     group: 'TLS',
     doc: 'PEM file of the CA that signed the certificates of both sides',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
   },
   'tls-cert': {
     kind: 'path',
     group: 'TLS',
     doc: 'PEM file of the certificate that is shown to both sides; needs --tls-key',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
   },
-  'tls-key': { kind: 'path', group: 'TLS', doc: 'PEM file of the key to --tls-cert', commands: ['sync'] },
+  'tls-key': {
+    kind: 'path',
+    group: 'TLS',
+    doc: 'PEM file of the key to --tls-cert',
+    commands: ['sync', 'restore', 'dump'],
+  },
   'tls-insecure': {
     kind: 'boolean',
     group: 'TLS',
     doc: 'do not verify certificates; anybody on the way can read and change the data',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
     default: 'false',
   },
   'on-conflict': {
     kind: 'enum',
     group: 'Copying',
     doc: 'what to do with keys that exist in the target; unset: a target that is not empty is refused',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     values: ['overwrite', 'skip', 'fail'],
   },
   'until-synced': {
@@ -88,7 +110,7 @@ const common = {
     kind: 'enum',
     group: 'Copying',
     doc: 'function libraries of the source',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     values: ['copy', 'skip'],
     default: 'copy',
   },
@@ -96,15 +118,43 @@ const common = {
     kind: 'boolean',
     group: 'Copying',
     doc: 'forward PUBLISH and SPUBLISH too',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     default: 'false',
   },
   'psync-command': {
     kind: 'text',
     group: 'Copying',
     doc: 'name of the PSYNC command at the source, where it is renamed',
-    commands: ['sync'],
+    commands: ['sync', 'dump'],
     default: 'PSYNC',
+  },
+  until: {
+    kind: 'time',
+    group: 'Copying',
+    doc: 'the state of an AOF with timestamps (aof-timestamp-enabled) at this time',
+    commands: ['restore', 'decode'],
+  },
+  overwrite: {
+    kind: 'boolean',
+    group: 'Output and files',
+    doc: 'replace the file where it exists',
+    commands: ['dump'],
+    default: 'false',
+  },
+  format: {
+    kind: 'enum',
+    group: 'Output and files',
+    doc: 'one JSON object an entry, RESP commands that make the data anew, or counts',
+    commands: ['decode'],
+    values: ['jsonl', 'commands', 'summary'],
+    default: 'jsonl',
+  },
+  'verify-checksum': {
+    kind: 'boolean',
+    group: 'Output and files',
+    doc: 'compare the checksum at the end of an RDB',
+    commands: ['decode'],
+    default: 'true',
   },
   'spool-memory': {
     kind: 'size',
@@ -126,7 +176,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'most bytes sent to the target and not yet acknowledged',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     default: '4 MiB',
     min: '1 KiB',
   },
@@ -134,7 +184,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'a larger key is copied in parts, never held whole',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     default: '16 MiB',
     min: '1 KiB',
   },
@@ -142,7 +192,7 @@ const common = {
     kind: 'duration',
     group: 'Timing',
     doc: 'how long one attempt to connect may take',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
     default: '5s',
     min: '1ms',
   },
@@ -172,7 +222,7 @@ const common = {
     kind: 'duration',
     group: 'Output and files',
     doc: 'time between two progress events',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
     default: '1s',
     min: '1ms',
   },
@@ -180,7 +230,7 @@ const common = {
     kind: 'boolean',
     group: 'Output and files',
     doc: 'write one JSON object a line to stdout, for machines',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump', 'decode'],
     default: 'false',
     library: false,
   },
@@ -188,19 +238,24 @@ const common = {
     kind: 'path',
     group: 'Output and files',
     doc: 'file with options; without it ./naru.toml is read where it exists',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump', 'decode'],
     toml: false,
     library: false,
   },
 } as const;
 
 const perSide = {
-  username: { kind: 'text', group: 'Endpoints', doc: 'user at the {side}', commands: ['sync'] },
+  username: {
+    kind: 'text',
+    group: 'Endpoints',
+    doc: 'user at the {side}',
+    commands: ['sync', 'restore', 'dump'],
+  },
   password: {
     kind: 'secret',
     group: 'Endpoints',
     doc: 'password at the {side}',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
     flag: false,
     toml: false,
   },
@@ -208,22 +263,37 @@ const perSide = {
     kind: 'path',
     group: 'Endpoints',
     doc: 'file whose first line is the password at the {side}',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
   },
-  'tls-ca': { kind: 'path', group: 'TLS', doc: '--tls-ca for the {side} only', commands: ['sync'] },
-  'tls-cert': { kind: 'path', group: 'TLS', doc: '--tls-cert for the {side} only', commands: ['sync'] },
-  'tls-key': { kind: 'path', group: 'TLS', doc: '--tls-key for the {side} only', commands: ['sync'] },
+  'tls-ca': {
+    kind: 'path',
+    group: 'TLS',
+    doc: '--tls-ca for the {side} only',
+    commands: ['sync', 'restore', 'dump'],
+  },
+  'tls-cert': {
+    kind: 'path',
+    group: 'TLS',
+    doc: '--tls-cert for the {side} only',
+    commands: ['sync', 'restore', 'dump'],
+  },
+  'tls-key': {
+    kind: 'path',
+    group: 'TLS',
+    doc: '--tls-key for the {side} only',
+    commands: ['sync', 'restore', 'dump'],
+  },
   'tls-insecure': {
     kind: 'boolean',
     group: 'TLS',
     doc: '--tls-insecure for the {side} only',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
   },
   'tls-server-name': {
     kind: 'text',
     group: 'TLS',
     doc: 'name that the certificate of the {side} must have, where it is not the host',
-    commands: ['sync'],
+    commands: ['sync', 'restore', 'dump'],
   },
 } as const;
 
@@ -247,6 +317,20 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   ...forSide('from', 'source'),
   ...forSide('to', 'target'),
 };
+
+export const COMMAND_NAMES: readonly CommandName[] = ['sync', 'restore', 'dump', 'decode'];
+
+/** An option as a command has it; undefined: it has none of this name. */
+export function optionOf(command: CommandName, name: OptionName): OptionSpec | undefined {
+  const spec: OptionSpec = OPTIONS[name];
+  if (!spec.commands.includes(command)) return undefined;
+  const side = SIDE.exec(name)?.[1] as Side | undefined;
+  // Where a side is a file, there is nobody to log in to.
+  if (side !== undefined && OPTIONS[side].differs?.[command]?.kind === 'path') return undefined;
+  return { ...spec, ...spec.differs?.[command] };
+}
+
+const SIDE = /^(from|to)-/;
 
 export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
 

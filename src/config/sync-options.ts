@@ -6,12 +6,22 @@ import { readTls, withCredentials } from './endpoints.ts';
 import { type KindInput, type KindValue, readOption } from './kinds.ts';
 import { type Camel, camelName, envName, flagName, tomlName } from './names.ts';
 import { didYouMean } from './nearest.ts';
-import { type CommonName, OPTION_NAMES, OPTIONS, type OptionName, type SpecOf } from './options.ts';
+import {
+  type CommandName,
+  type CommonName,
+  OPTION_NAMES,
+  OPTIONS,
+  type OptionName,
+  optionOf,
+  type SpecOf,
+} from './options.ts';
 
 type ForLibrary<N extends OptionName> = N extends OptionName
   ? SpecOf<N> extends { library: false }
     ? never
-    : N
+    : 'sync' extends SpecOf<N>['commands'][number]
+      ? N
+      : never
   : never;
 type Words<N extends OptionName> = SpecOf<N> extends { values: readonly (infer W)[] } ? W : never;
 type Kinds<N extends OptionName> = SpecOf<N>['kind'];
@@ -58,7 +68,7 @@ export type OptionValues = { [N in OptionName as Camel<N>]?: Value<N> };
 export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}): ResolvedSyncOptions {
   const given = options as Readonly<Record<string, unknown>>;
   refuseUnknown(given);
-  const values = readAll(given, origins);
+  const values = readOptions('sync', given, origins);
   const from = withCredentials('from', values, origins);
   const to = withCredentials('to', values, origins);
   const fromTls = readTls('from', from, options.fromTls, values, origins);
@@ -68,16 +78,18 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
   return { ...Object.fromEntries(run), from, to, fromTls, toTls };
 }
 
-const RUN_KEYS: readonly (keyof OptionValues)[] = OPTION_NAMES.filter(
-  (name) => OPTIONS[name].library !== false && !/^(from|to|tls)(-|$)/.test(name),
+const LIBRARY_NAMES: readonly OptionName[] = OPTION_NAMES.filter(
+  (name) => OPTIONS[name].library !== false && optionOf('sync', name) !== undefined,
+);
+
+const RUN_KEYS: readonly (keyof OptionValues)[] = LIBRARY_NAMES.filter(
+  (name) => !/^(from|to|tls)(-|$)/.test(name),
 ).map(camelName);
 
 /** Not in the table, and allowed: they are objects, which only the library can give. */
 const OBJECT_KEYS: readonly string[] = ['fromTls', 'toTls', 'signal'];
 
-const LIBRARY_KEYS: readonly string[] = OPTION_NAMES.filter((name) => OPTIONS[name].library !== false).map(
-  camelName,
-);
+const LIBRARY_KEYS: readonly string[] = LIBRARY_NAMES.map(camelName);
 
 function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
   for (const key of Object.keys(given)) {
@@ -88,28 +100,39 @@ function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function readAll(given: Readonly<Record<string, unknown>>, origins: Origins): OptionValues {
+/** Reads the options of a command, with its defaults. @throws NaruError USAGE where `from` or `to` is missing, CONFIG_INVALID */
+export function readOptions(
+  command: CommandName,
+  given: Readonly<Record<string, unknown>>,
+  origins: Origins,
+): OptionValues {
   const values: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
-    const spec = OPTIONS[name];
+    const spec = optionOf(command, name);
+    if (spec === undefined) continue;
     const key = camelName(name);
     const raw = given[key] ?? spec.default;
     if (raw !== undefined) values[key] = readOption(name, spec, raw, origins[key] ?? `option ${key}`);
-    else if (name === 'from' || name === 'to') throw missing(name);
+    else if (name === 'from' || name === 'to') throw missing(name, spec.kind);
   }
   return values;
 }
 
-function missing(name: 'from' | 'to'): NaruError {
+function missing(name: 'from' | 'to', kind: string): NaruError {
+  const what = kind === 'path' ? 'path' : 'url';
   return new NaruError(
     'USAGE',
-    `${name} is missing: give ${flagName(name)} <url>, ${envName(name)}, or ${tomlName(name)} in naru.toml`,
+    `${name} is missing: give ${flagName(name)} <${what}>, ${envName(name)}, or ${tomlName(name)} in naru.toml`,
     { side: 'config' },
   );
 }
 
 /** Who gives a CA means TLS: to go on without it would send everything in the clear. */
-function refuseTlsWithoutUse(values: OptionValues, used: TlsOptions | undefined, origins: Origins): void {
+export function refuseTlsWithoutUse(
+  values: OptionValues,
+  used: TlsOptions | undefined,
+  origins: Origins,
+): void {
   if (used !== undefined) return;
   for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const) {
     if (values[key] === undefined) continue;

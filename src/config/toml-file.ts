@@ -11,7 +11,7 @@ import { NaruError } from '../errors/errors.ts';
 import type { Given } from './layers.ts';
 import { envName, tomlName } from './names.ts';
 import { didYouMean } from './nearest.ts';
-import { OPTION_NAMES, OPTIONS, type OptionName } from './options.ts';
+import { COMMAND_NAMES, type CommandName, OPTION_NAMES, OPTIONS, type OptionName } from './options.ts';
 
 const BY_KEY: ReadonlyMap<string, OptionName> = new Map(OPTION_NAMES.map((name) => [tomlName(name), name]));
 const ALLOWED_KEYS: readonly string[] = OPTION_NAMES.filter((name) => OPTIONS[name].toml !== false).map(
@@ -19,15 +19,20 @@ const ALLOWED_KEYS: readonly string[] = OPTION_NAMES.filter((name) => OPTIONS[na
 );
 
 /** @throws NaruError CONFIG_INVALID: the file can not be read, is not TOML, or has an unknown key */
-export function readTomlFile(path: string, command: 'sync'): Given[] {
+export function readTomlFile(path: string, command: CommandName): Given[] {
   const top = parseToml(path);
   const own = top[command] ?? {};
   if (!isTable(own)) throw invalid(`${path}: ${command} must be a table: [${command}]`);
-  const { [command]: _, ...rest } = top;
-  const shared = readTable(rest, path, '', [command]);
+  const shared = readTable(withoutTables(top), path, '', COMMAND_NAMES);
   const overriding = readTable(own, path, `${command}.`, []);
   const overridden = new Set(overriding.map((given) => given.name));
   return [...shared.filter((given) => !overridden.has(given.name)), ...overriding];
+}
+
+/** What stands at the top level; the tables of all commands are left out. */
+function withoutTables(top: Record<string, unknown>): Record<string, unknown> {
+  const isCommand = (key: string): boolean => (COMMAND_NAMES as readonly string[]).includes(key);
+  return Object.fromEntries(Object.entries(top).filter(([key]) => !isCommand(key)));
 }
 
 function parseToml(path: string): Record<string, unknown> {

@@ -3,11 +3,13 @@ import { flagUsage } from '../../src/cli/flags.ts';
 import { KINDS } from '../../src/config/kinds.ts';
 import { camelName, envName, tomlName } from '../../src/config/names.ts';
 import {
+  COMMAND_NAMES,
   OPTION_NAMES,
   OPTIONS,
   type OptionGroup,
   type OptionName,
   type OptionSpec,
+  optionOf,
 } from '../../src/config/options.ts';
 
 const INTRODUCTION = `# Options
@@ -55,7 +57,8 @@ function optionSection(name: OptionName): string {
   return [
     `### ${name}\n`,
     `${spec.doc[0]?.toUpperCase()}${spec.doc.slice(1)}.\n`,
-    `- Commands: ${spec.commands.join(', ')}`,
+    `- Commands: ${COMMAND_NAMES.filter((command) => optionOf(command, name)).join(', ')}`,
+    ...Object.entries(spec.differs ?? {}).map(([command, other]) => `- With ${command}: ${other.doc}`),
     `- Value: ${KINDS[spec.kind].allowed(spec)}`,
     `- Default: ${defaultOf(name, spec)}`,
     `- ${places(name, spec)}\n`,

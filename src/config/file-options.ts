@@ -1,0 +1,59 @@
+/** The options of the commands that work with files. */
+import type { TlsOptions } from '../net/connection.ts';
+import type { Endpoint } from '../net/url.ts';
+import { readTls, withCredentials } from './endpoints.ts';
+import type { Side } from './options.ts';
+import { type OptionValues, type Origins, readOptions, refuseTlsWithoutUse } from './sync-options.ts';
+
+type Required<Key extends keyof OptionValues> = { [K in Key]-?: NonNullable<OptionValues[K]> };
+type Optional<Key extends keyof OptionValues> = { [K in Key]: OptionValues[K] | undefined };
+
+/** Sizes in bytes, durations in milliseconds, times in seconds since 1970. */
+export type ResolvedRestoreOptions = {
+  /** a file, a directory, or `-` */
+  from: string;
+  to: Endpoint;
+  toTls: TlsOptions | undefined;
+} & Required<'functions' | 'publish' | 'inFlight' | 'bigKeySize' | 'connectTimeout' | 'progressInterval'> &
+  Optional<'onConflict' | 'until'>;
+
+export type ResolvedDumpOptions = {
+  from: Endpoint;
+  fromTls: TlsOptions | undefined;
+  /** a file, or `-` */
+  to: string;
+} & Required<'psyncCommand' | 'overwrite' | 'connectTimeout' | 'progressInterval'>;
+
+export type ResolvedDecodeOptions = Required<'format' | 'verifyChecksum' | 'json'> & Optional<'until'>;
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** @throws NaruError USAGE and CONFIG_INVALID, as do the others */
+export function resolveRestoreOptions(given: Given, origins: Origins = {}): ResolvedRestoreOptions {
+  const values = readOptions('restore', given, origins);
+  const to = endpointOf('to', values, origins);
+  const from = values.from as unknown as string;
+  return { ...values, from, to: to.endpoint, toTls: to.tls } as ResolvedRestoreOptions;
+}
+
+export function resolveDumpOptions(given: Given, origins: Origins = {}): ResolvedDumpOptions {
+  const values = readOptions('dump', given, origins);
+  const from = endpointOf('from', values, origins);
+  const to = values.to as unknown as string;
+  return { ...values, from: from.endpoint, fromTls: from.tls, to } as ResolvedDumpOptions;
+}
+
+export function resolveDecodeOptions(given: Given, origins: Origins = {}): ResolvedDecodeOptions {
+  return readOptions('decode', given, origins) as ResolvedDecodeOptions;
+}
+
+function endpointOf(
+  side: Side,
+  values: OptionValues,
+  origins: Origins,
+): { endpoint: Endpoint; tls: TlsOptions | undefined } {
+  const endpoint = withCredentials(side, values, origins);
+  const tls = readTls(side, endpoint, undefined, values, origins);
+  refuseTlsWithoutUse(values, tls, origins);
+  return { endpoint, tls };
+}
