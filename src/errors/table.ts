@@ -51,13 +51,13 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'The source no longer has the changes since the last position: start again with --on-conflict overwrite, and raise repl-backlog-size at the source.',
+      'The source no longer has the changes since the last position: raise repl-backlog-size at the source, empty the target and start again (--on-conflict overwrite would keep keys that the source has deleted since).',
   },
   SNAPSHOT_BROKEN_OFF: {
     policy: 'stop',
     exit: 1,
     advice:
-      'The source ended the full copy before it was whole: see the source log (client-output-buffer-limit replica, repl-timeout, disk), then start again with --on-conflict overwrite.',
+      'The source ended the full copy before it was whole: see the source log (client-output-buffer-limit replica, repl-timeout, disk), then empty the target and start again (--on-conflict overwrite would keep keys that the source has deleted since).',
   },
   SAME_SERVER: {
     policy: 'stop',
@@ -84,7 +84,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'The target came back without writes that it had acknowledged (restart without persistence, failover): start again with --on-conflict overwrite.',
+      'The target came back without writes that it had acknowledged (restart without persistence, failover): empty it and start again (--on-conflict overwrite would keep keys that the source has deleted since).',
   },
   TARGET_REJECTED: {
     policy: 'stop',

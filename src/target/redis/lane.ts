@@ -1,9 +1,9 @@
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import type { Connection } from '../../net/connection.ts';
 import { Output } from '../../protocol/resp/output.ts';
-import { ARRAY, INTEGER, ReplyScanner, type ReplySink } from '../../protocol/resp/reply-scanner.ts';
+import { ReplyScanner } from '../../protocol/resp/reply-scanner.ts';
 import { InFlight, Kind } from './in-flight.ts';
-import { refusal } from './refusal.ts';
+import { LaneReplies } from './lane-replies.ts';
 
 export interface LaneOptions {
   /** most bytes that are sent and not yet answered */
@@ -58,13 +58,12 @@ const REPLY_SPACE = 64 * 1024;
  *
  * Invariant: the checkpoint in the target never covers a write that was not done there.
  */
-export class Lane implements ReplySink {
+export class Lane {
   readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0 };
   readonly output: Output;
   readonly #options: LaneOptions;
   readonly #listener: LaneListener;
   readonly #inFlight = new InFlight();
-  readonly #scanner: () => ReplyScanner;
   #connection: Connection | undefined;
   #exact = false;
   /** the database selected on the connection, behind all that was written; -1: not known */
@@ -81,15 +80,8 @@ export class Lane implements ReplySink {
   #keys = 0;
   #commands = 0;
   readonly #commits: Commit[] = [];
-  /** index of the first command of the transaction whose EXEC is answered now */
-  #firstOfTransaction = 0;
   #committedOffset = 0;
   #checkpointedTo = 0;
-  /** index in the EXEC's array of the next result; -1: no EXEC is being read */
-  #result = -1;
-  #results = 0;
-  /** keys that the transaction being answered passed over */
-  #skipped = 0;
   /** outside of transactions: what the next checkpoint will say, once everything before `index` is answered */
   #mark: Commit | undefined;
   #markedOffset = 0;
@@ -108,7 +100,6 @@ export class Lane implements ReplySink {
           this.#wake();
         });
     });
-    this.#scanner = () => new ReplyScanner(this);
   }
 
   /** Takes over a connection on which no reply is outstanding; what is written next is the effect of the source from `offset` on. */
@@ -127,13 +118,17 @@ export class Lane implements ReplySink {
     this.#offsetDb = db;
     this.#committedOffset = offset;
     this.#checkpointedTo = this.output.total;
-    this.#result = -1;
-    this.#skipped = 0;
     this.#mark = undefined;
     this.#markedOffset = offset;
     this.#partial = false;
     const space = Buffer.allocUnsafe(REPLY_SPACE);
-    const scanner = this.#scanner();
+    const scanner = new ReplyScanner(
+      new LaneReplies(this.#inFlight, {
+        node: connection.node,
+        skipExisting: this.#options.skipExisting,
+        onCommitted: (skipped) => this.#committed(skipped),
+      }),
+    );
     connection.setReader({
       space: () => space,
       received: (n) => this.#receive(connection, scanner, space, n),
@@ -360,120 +355,21 @@ export class Lane implements ReplySink {
     this.#wake();
   }
 
-  reply(kind: number, value: number, depth: number): void {
-    if (depth > 1) return;
-    if (depth === 1) {
-      if (this.#result >= 0) this.#resultOk(kind, value);
-      return;
-    }
-    const index = this.#next();
-    switch (this.#inFlight.kind(index)) {
-      case Kind.EXEC:
-        this.#beginResults(kind === ARRAY ? value : -1, index);
-        return;
-      case Kind.CHECKPOINT:
-        this.#committed();
-        return;
-      default:
-        this.#lookAtRename(kind, value, index);
-    }
-  }
-
-  error(text: string, depth: number): void {
-    if (depth > 1) return;
-    if (depth === 1) {
-      // Outside of an EXEC it is a part of a command's own reply.
-      if (this.#result < 0) return;
-      this.#refuse(text, this.#firstOfTransaction + this.#result);
-      this.#nextResult();
-      return;
-    }
-    this.#refuse(text, this.#next());
-  }
-
-  #next(): number {
-    const index = this.#inFlight.tail;
-    if (index === this.#inFlight.head)
-      throw this.#fault('The target sent a reply that nothing was asked for');
-    this.#inFlight.tail = index + 1;
-    return index;
-  }
-
-  #beginResults(count: number, index: number): void {
-    if (count < 0) throw this.#fault('The target did not run a transaction, and did not say why');
-    this.#firstOfTransaction = index - count;
-    this.#results = count;
-    this.#result = 0;
-  }
-
-  #resultOk(kind: number, value: number): void {
-    this.#lookAtRename(kind, value, this.#firstOfTransaction + this.#result);
-    this.#nextResult();
-  }
-
-  /** RENAMENX answers 0 where the key exists. */
-  #lookAtRename(kind: number, value: number, index: number): void {
-    if (kind !== INTEGER || value !== 0 || !this.#inFlight.knows(index)) return;
-    const what = this.#inFlight.kind(index);
-    if (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING) this.#exists(index);
-  }
-
-  #nextResult(): void {
-    this.#result++;
-    if (this.#result < this.#results) return;
-    this.#result = -1;
-    this.#committed();
-    // What was written meanwhile may be committed now.
-    this.breathe(true);
-  }
-
-  #committed(): void {
+  /** What the replies say is done: the oldest commit, without the entries that it passed over. */
+  #committed(skipped: number): void {
     const commit = this.#commits.shift();
     if (commit === undefined) throw this.#fault('The target acknowledged more than it was given');
-    this.counters.keys += commit.keys - this.#skipped;
-    this.counters.skipped += this.#skipped;
-    this.#skipped = 0;
+    this.counters.keys += commit.keys - skipped;
+    this.counters.skipped += skipped;
     this.counters.commands += commit.commands;
     this.#acknowledge(commit.offset, commit.db, true);
+    // What was written meanwhile may be committed now.
+    if (this.#exact) this.breathe(true);
   }
 
   #acknowledge(offset: number, db: number, checkpointed: boolean): void {
     this.#committedOffset = offset;
     this.#listener.onAcked(offset, db, checkpointed);
-  }
-
-  /** Throws, unless the refusal only says what `skipExisting` allows. */
-  #refuse(text: string, index: number): void {
-    const known = this.#inFlight.knows(index);
-    const kind = known ? this.#inFlight.kind(index) : Kind.COMMAND;
-    if (kind === Kind.ENTRY && text.startsWith('BUSYKEY')) {
-      this.#exists(index);
-      return;
-    }
-    if (kind === Kind.RENAME_EXPIRING && text.startsWith('ERR no such key')) return;
-    if (kind === Kind.FUNCTION && /^ERR Library \S+ already exists/i.test(text)) {
-      if (this.#options.skipExisting) return;
-      throw this.#keyExists(`A function library of the source exists in the target already: ${text}`, index);
-    }
-    const place = known ? { offset: this.#inFlight.offset(index) } : {};
-    throw refusal(text, kind, { side: 'target', node: this.#connection?.node ?? '', ...place });
-  }
-
-  #exists(index: number): void {
-    if (this.#options.skipExisting) {
-      this.#skipped++;
-      return;
-    }
-    throw this.#keyExists('A key of the source exists in the target already', index);
-  }
-
-  #keyExists(message: string, index: number): NaruError {
-    const offset = this.#inFlight.offset(index);
-    return new NaruError('KEY_EXISTS', message, {
-      side: 'target',
-      node: this.#connection?.node ?? '',
-      ...(offset > 0 ? { offset } : {}),
-    });
   }
 
   #fault(message: string): NaruError {

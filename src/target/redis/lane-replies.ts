@@ -1,0 +1,142 @@
+import { NaruError } from '../../errors/errors.ts';
+import { ARRAY, INTEGER, type ReplySink } from '../../protocol/resp/reply-scanner.ts';
+import { type InFlight, Kind } from './in-flight.ts';
+import { refusal } from './refusal.ts';
+
+export interface LaneRepliesOptions {
+  node: string;
+  /** whether a key that exists already is passed over instead of being an error */
+  skipExisting: boolean;
+  /** the oldest commit is done; `skipped` of its entries exist in the target and were passed over */
+  onCommitted(skipped: number): void;
+}
+
+/**
+ * Knows what each reply is for, and so what it means: a commit that is done, a key that exists, a write that is refused (thrown as
+ * NaruError).
+ *
+ * In a transaction each command is answered twice: `+QUEUED` by itself, which only counts, and with its result inside the reply to EXEC.
+ */
+export class LaneReplies implements ReplySink {
+  readonly #inFlight: InFlight;
+  readonly #options: LaneRepliesOptions;
+  /** index of the first command of the transaction whose EXEC is answered now */
+  #firstOfTransaction = 0;
+  /** index in the EXEC's array of the next result; -1: no EXEC is being read */
+  #result = -1;
+  #results = 0;
+  /** entries passed over since the last commit */
+  #skipped = 0;
+
+  constructor(inFlight: InFlight, options: LaneRepliesOptions) {
+    this.#inFlight = inFlight;
+    this.#options = options;
+  }
+
+  reply(kind: number, value: number, depth: number): void {
+    if (depth > 1) return;
+    if (depth === 1) {
+      if (this.#result >= 0) this.#resultOk(kind, value);
+      return;
+    }
+    const index = this.#next();
+    switch (this.#inFlight.kind(index)) {
+      case Kind.EXEC:
+        this.#beginResults(kind === ARRAY ? value : -1, index);
+        return;
+      case Kind.CHECKPOINT:
+        this.#committed();
+        return;
+      default:
+        this.#lookAtRename(kind, value, index);
+    }
+  }
+
+  error(text: string, depth: number): void {
+    if (depth > 1) return;
+    if (depth === 1) {
+      // Outside of an EXEC it is a part of a command's own reply.
+      if (this.#result < 0) return;
+      this.#refuse(text, this.#firstOfTransaction + this.#result);
+      this.#nextResult();
+      return;
+    }
+    this.#refuse(text, this.#next());
+  }
+
+  #next(): number {
+    const index = this.#inFlight.tail;
+    if (index === this.#inFlight.head) {
+      throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
+    }
+    this.#inFlight.tail = index + 1;
+    return index;
+  }
+
+  #beginResults(count: number, index: number): void {
+    if (count < 0) throw this.#error('INTERNAL', 'The target did not run a transaction, and did not say why');
+    this.#firstOfTransaction = index - count;
+    this.#results = count;
+    this.#result = 0;
+  }
+
+  #resultOk(kind: number, value: number): void {
+    this.#lookAtRename(kind, value, this.#firstOfTransaction + this.#result);
+    this.#nextResult();
+  }
+
+  /** RENAMENX answers 0 where the key exists. */
+  #lookAtRename(kind: number, value: number, index: number): void {
+    if (kind !== INTEGER || value !== 0 || !this.#inFlight.knows(index)) return;
+    const what = this.#inFlight.kind(index);
+    if (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING) this.#exists(index);
+  }
+
+  #nextResult(): void {
+    this.#result++;
+    if (this.#result < this.#results) return;
+    this.#result = -1;
+    this.#committed();
+  }
+
+  #committed(): void {
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    this.#options.onCommitted(skipped);
+  }
+
+  /** Throws, unless the refusal only says what `skipExisting` allows. */
+  #refuse(text: string, index: number): void {
+    const known = this.#inFlight.knows(index);
+    const kind = known ? this.#inFlight.kind(index) : Kind.COMMAND;
+    if (kind === Kind.ENTRY && text.startsWith('BUSYKEY')) {
+      this.#exists(index);
+      return;
+    }
+    // Its time was up before it had its name.
+    if (kind === Kind.RENAME_EXPIRING && text.startsWith('ERR no such key')) return;
+    if (kind === Kind.FUNCTION && /^ERR Library \S+ already exists/i.test(text)) {
+      if (this.#options.skipExisting) return;
+      throw this.#error(
+        'KEY_EXISTS',
+        `A function library of the source exists in the target already: ${text}`,
+      );
+    }
+    const place = known ? { offset: this.#inFlight.offset(index) } : {};
+    throw refusal(text, kind, { side: 'target', node: this.#options.node, ...place });
+  }
+
+  #exists(index: number): void {
+    if (this.#options.skipExisting) this.#skipped++;
+    else throw this.#error('KEY_EXISTS', 'A key of the source exists in the target already', index);
+  }
+
+  #error(code: 'INTERNAL' | 'KEY_EXISTS', message: string, index?: number): NaruError {
+    const place = { side: 'target', node: this.#options.node } as const;
+    return new NaruError(
+      code,
+      message,
+      index === undefined ? place : { ...place, offset: this.#inFlight.offset(index) },
+    );
+  }
+}
