@@ -11,7 +11,7 @@ export interface Printer {
 
 /** The part of a writable stream, or of a terminal, that printers need. */
 export interface Output {
-  write(text: string, written?: (error?: Error | null) => void): boolean;
+  write(text: string | Uint8Array, written?: (error?: Error | null) => void): boolean;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   /** The reader is behind, and what is written piles up. */

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { scrub } from '../config/scrub.ts';
 import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
+import { runDecode } from './commands/decode.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
 import { addFlags, helpFooter } from './flags.ts';
@@ -49,6 +50,13 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .action((flags: Record<string, unknown>) => finish(runSync(flags, context)));
   addFlags(sync, 'sync');
   sync.addHelpText('after', helpFooter());
+  const decode = program
+    .command('decode')
+    .description('Tell what an RDB or AOF file holds: as JSON, as commands, or in numbers.')
+    .argument('<file>', 'RDB or AOF file, directory with a multi-part AOF, or - for standard input')
+    .allowExcessArguments(false)
+    .action((file: string, flags: Record<string, unknown>) => finish(runDecode(file, flags, context)));
+  addFlags(decode, 'decode');
   return program;
 }
 

@@ -231,6 +231,7 @@ const common = {
     group: 'Output and files',
     doc: 'write one JSON object a line to stdout, for machines',
     commands: ['sync', 'restore', 'dump', 'decode'],
+    differs: { decode: { kind: 'boolean', doc: 'write the summary as one JSON object' } },
     default: 'false',
     library: false,
   },

@@ -7,8 +7,8 @@ export class RecordedOutput implements Output {
   columns = 0;
   writableNeedDrain = false;
 
-  write(text: string, written?: () => void): boolean {
-    this.text += text;
+  write(text: string | Uint8Array, written?: () => void): boolean {
+    this.text += typeof text === 'string' ? text : Buffer.from(text).toString();
     written?.();
     return true;
   }

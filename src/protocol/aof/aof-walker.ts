@@ -28,6 +28,8 @@ export interface AofWalkerOptions {
   bigCommandBytes: number;
   /** Seconds since 1970: the walk stops in front of the first timestamp that is later. */
   until?: number;
+  /** see RdbWalker */
+  verifyChecksum?: boolean;
 }
 
 export interface AofEnd {
@@ -73,10 +75,10 @@ export class AofWalker {
   #stoppedAt: number | undefined;
 
   constructor(sink: AofSink, options: AofWalkerOptions) {
-    const { bigEntryBytes, bigCommandBytes } = options;
+    const { bigEntryBytes, bigCommandBytes, verifyChecksum = true } = options;
     this.#sink = sink;
     this.#until = options.until ?? Number.POSITIVE_INFINITY;
-    this.#rdb = new RdbWalker(sink.rdb, { bigEntryBytes });
+    this.#rdb = new RdbWalker(sink.rdb, { bigEntryBytes, verifyChecksum });
     this.#transactions = new Transactions(sink.stream);
     this.#commands = new CommandWalker(this.#transactions, { bigCommandBytes, commandsOnly: true });
   }

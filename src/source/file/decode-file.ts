@@ -14,6 +14,8 @@ export interface DecodeOptions extends AofWalkerOptions {
   sink: AofSink;
   /** A file begins: its commands are in database 0 until they say otherwise, and in no transaction. */
   partBegins?(part: FilePart): void;
+  /** All of a file that is not the last one was given: the place to wait until it is done. */
+  partEnds?(part: FilePart): Promise<void>;
   /** After each slice, of at most 64 KiB: the place to wait for the target. */
   breathe?(): void | Promise<void>;
 }
@@ -80,9 +82,10 @@ class Decoding implements FileConsumer {
     return wait === undefined ? wish : wait.then(() => wish);
   }
 
-  partEnds(part: FilePart): Wish {
+  partEnds(part: FilePart): Wish | Promise<Wish> {
     const end = this.#finish();
-    if (!end.truncated || part.last) return 'more';
+    if (part.last) return 'more';
+    if (!end.truncated) return this.#options.partEnds?.(part).then(() => 'more') ?? 'more';
     const text = `${part.path} breaks off at offset ${end.validTo}, and other files of the AOF follow it`;
     throw new NaruError('FILE_TRUNCATED', text, { side: 'source', node: part.path, offset: end.validTo });
   }
