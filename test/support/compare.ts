@@ -16,6 +16,8 @@ export interface CompareOptions {
    * alone, so that a plain replica loses them as well.
    */
   groupCounters?: boolean;
+  /** fields of XINFO STREAM FULL that only one of the servers knows, by its version */
+  unsharedStreamFields?: readonly string[];
   /** keys to leave out on both sides; without it the checkpoint */
   ignore?: (db: number, key: Buffer) => boolean;
 }
@@ -65,7 +67,11 @@ export async function compare(
     target: { ...sides[1], exactTtl: exact },
     tolerance: Math.max(options.ttlToleranceMs ?? 0, exact ? 0 : 1000),
     limit: options.limit ?? 20,
-    notState: options.groupCounters ? STORAGE : new Set([...STORAGE, 'entries-read', 'lag']),
+    notState: new Set([
+      ...STORAGE,
+      ...(options.groupCounters ? [] : ['entries-read', 'lag']),
+      ...(options.unsharedStreamFields ?? []),
+    ]),
     ignore: options.ignore ?? isCheckpoint,
     differences: [],
   };

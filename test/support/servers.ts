@@ -34,7 +34,8 @@ export interface CachedServer {
 
 /** NARU_SERVERS, or `~/.cache/naru/servers`. */
 export function serversFolder(): string {
-  return process.env['NARU_SERVERS'] ?? join(homedir(), '.cache', 'naru', 'servers');
+  const { NARU_SERVERS } = process.env;
+  return NARU_SERVERS ?? join(homedir(), '.cache', 'naru', 'servers');
 }
 
 /** Where a release's server is started from, there or not: a script that goes by the release's own loader and libraries. */

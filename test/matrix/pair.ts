@@ -1,0 +1,116 @@
+/** One migration between servers of two versions, with everything that the source can hold and do, judged by the servers alone. */
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Naru } from '../support/naru.ts';
+import { Random } from '../support/random.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { type Reply, ReplyError } from '../support/reply-parser.ts';
+import type { CachedServer } from '../support/servers.ts';
+import { Writer } from '../support/writers.ts';
+import { compareNewer, fillNewer } from './newer.ts';
+
+/** `wrong` is empty where everything is as it should be. */
+export interface Outcome {
+  readonly kind: 'copied' | 'too old';
+  readonly wrong: string[];
+}
+
+export interface PairOptions {
+  keys?: number;
+  commands?: number;
+  seed?: number;
+}
+
+/** Commands a second; the tests' machine has other work too. */
+const RATE = 10_000;
+
+export async function runPair(
+  from: CachedServer,
+  to: CachedServer,
+  options: PairOptions = {},
+): Promise<Outcome> {
+  const [source, target] = await Promise.all([from, to].map(({ binary }) => RedisServer.start({ binary })));
+  try {
+    return await migrate(source as RedisServer, target as RedisServer, options);
+  } finally {
+    await Promise.all([source?.stop(), target?.stop()]);
+  }
+}
+
+async function migrate(source: RedisServer, target: RedisServer, options: PairOptions): Promise<Outcome> {
+  const { keys = 2500, commands = 6000, seed = 1 } = options;
+  const readable = await canRead(source, target);
+  await fill(source, keys, { seed });
+  const extra = await fillNewer(source, new Random(seed));
+  const args = ['sync', '--from', source.url, '--to', target.url, '--json', '--big-key-size', '64KiB'];
+  if (!readable) return { kind: 'too old', wrong: await refused(await Naru.run(args), target) };
+  const writer = new Writer(source, { seed, rate: RATE, extra });
+  await writer.start();
+  const naru = Naru.start(args);
+  try {
+    await naru.untilEvent('snapshot_done');
+    await writer.until(commands);
+    await writer.stop();
+    await naru.untilEvent('synced');
+    const exit = await naru.stop();
+    const wrong = exit.code === 0 ? [] : [`exit code ${exit.code}: ${naru.stdout.slice(-1000)}`];
+    wrong.push(...(await differences(source, target)));
+    return { kind: 'copied', wrong };
+  } finally {
+    if (naru.exit === undefined) await naru.stop('SIGKILL');
+    // Where it failed, that was thrown above.
+    await writer.stop().catch(() => undefined);
+  }
+}
+
+/** Asks the servers themselves whether the target can read what the source writes; leaves nothing behind. */
+async function canRead(source: RedisServer, target: RedisServer): Promise<boolean> {
+  await source.call('SET', 'probe', 'value');
+  const [reply] = await target.pipeline([
+    ['RESTORE', 'probe', 0, (await source.call('DUMP', 'probe')) as Buffer],
+  ]);
+  await Promise.all([source.call('DEL', 'probe'), target.call('DEL', 'probe')]);
+  await target.call('CONFIG', 'RESETSTAT');
+  return !(reply instanceof ReplyError);
+}
+
+/** A source too new: the error says so, and the target was not touched. */
+async function refused(naru: Naru, target: RedisServer): Promise<string[]> {
+  const wrong: string[] = [];
+  const codes = naru.eventsOf('error').map(({ code }) => code);
+  if (naru.exit?.code !== 1 || codes.at(-1) !== 'TARGET_TOO_OLD') {
+    wrong.push(
+      `exit code ${naru.exit?.code}, ${codes.join(', ')} instead of TARGET_TOO_OLD: ${naru.stdout.slice(-1000)}`,
+    );
+  }
+  const called = [...(await target.info('commandstats')).keys()].map((name) => name.replace('cmdstat_', ''));
+  const writes = called.filter((name) => /^(set|mset|restore|multi|exec|unlink|function)/.test(name));
+  if (writes.length > 0) wrong.push(`the target was written to: ${writes.join(', ')}`);
+  return wrong;
+}
+
+async function differences(source: RedisServer, target: RedisServer): Promise<string[]> {
+  const [known, knownThere] = await Promise.all([streamFields(source), streamFields(target)]);
+  const unsharedStreamFields = [
+    ...known.filter((name) => !knownThere.includes(name)),
+    ...knownThere.filter((name) => !known.includes(name)),
+  ];
+  return [
+    ...(await compare(source, target, { unsharedStreamFields, limit: 5 })),
+    ...(await compareNewer(source, target)),
+  ];
+}
+
+/** What a server tells of a stream. */
+async function streamFields(server: RedisServer): Promise<string[]> {
+  await server.pipeline([
+    ['XADD', 'probe', '1-1', 'f', 'v'],
+    ['XGROUP', 'CREATE', 'probe', 'g', '0'],
+    ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'probe', '>'],
+  ]);
+  const reply = await server.call('XINFO', 'STREAM', 'probe', 'FULL');
+  await server.call('DEL', 'probe');
+  return words(reply).filter((word) => /^[a-z]+(-[a-z]+)*$/.test(word));
+}
+
+const words = (reply: Reply): string[] => (Array.isArray(reply) ? reply.flatMap(words) : [String(reply)]);
