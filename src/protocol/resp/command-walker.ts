@@ -91,8 +91,12 @@ export class CommandWalker {
   readonly #view: CommandView = new CommandView();
   #carry: Buffer = Buffer.allocUnsafe(CARRY_FIRST);
   #carryLength = 0;
-  /** total bytes that the carried frame needs before it is worth walking again */
+  /** total bytes that the frame needs before it is worth walking on */
   #needed = 0;
+  /** where the walk of the frame stopped: its argument count (0: not known yet), the argument, and the argument's place in the frame */
+  #argc = 0;
+  #index = 0;
+  #at = 0;
   /** absolute offset of the next byte that `write` will be given */
   #offset: number;
   #big: BigFrame | undefined;
@@ -148,7 +152,7 @@ export class CommandWalker {
       const next = this.#walkCommand(buf, pos, end, base);
       if (next === NEEDS_MORE) {
         if (this.#needed > this.#bigCommandBytes) return this.#beginBig(pos, base);
-        this.#append(buf, pos, end);
+        this.#carryOff(buf, pos, end);
         return end;
       }
       pos = next;
@@ -157,7 +161,18 @@ export class CommandWalker {
     return pos;
   }
 
-  /** Adds to the carry what its frame needs (more at once where that is small: each walk begins anew), and walks it. */
+  /** The beginning of a frame goes to the carry, and the places of the arguments that were walked move with it. */
+  #carryOff(buf: Buffer, start: number, end: number): void {
+    const { argStart, argEnd } = this.#view;
+    const walked = this.#argc === 0 ? 0 : this.#index;
+    for (let index = 0; index < walked; index++) {
+      argStart[index] = (argStart[index] as number) - start;
+      argEnd[index] = (argEnd[index] as number) - start;
+    }
+    this.#append(buf, start, end);
+  }
+
+  /** Adds to the carry what its frame needs, and walks on in it from where the walk stopped. */
   #fillCarry(buf: Buffer, start: number, end: number, base: number): number {
     const before = this.#carryLength;
     const take = Math.min(end - start, Math.max(this.#needed - before, before, CARRY_STEP));
@@ -165,7 +180,10 @@ export class CommandWalker {
     const length = this.#carryLength;
     if (length < this.#needed) return start + take;
     const carryBase = base + start - before;
-    const next = this.#walkCommand(this.#carry, 0, length, carryBase);
+    const known = this.#argc > 0;
+    const next = known
+      ? this.#walkArguments(this.#carry, 0, length, carryBase)
+      : this.#walkCommand(this.#carry, 0, length, carryBase);
     if (next === NEEDS_MORE) {
       if (this.#needed > this.#bigCommandBytes) this.#carryIntoBig(carryBase);
       return start + take;
@@ -190,6 +208,7 @@ export class CommandWalker {
 
   /** Walks one command at `start`; returns the position behind it, or NEEDS_MORE with `#needed` set. */
   #walkCommand(buf: Buffer, start: number, end: number, base: number): number {
+    this.#argc = 0;
     const first = buf[start];
     if (first === LF) return start + 1;
     if (first === CR) {
@@ -197,23 +216,34 @@ export class CommandWalker {
       if (buf[start + 1] === LF) return start + 2;
     }
     if (first !== STAR) throw unexpected('a command', buf, start, base);
-    const view = this.#view;
-    let pos = parseDecimal(buf, start + 1, end, base);
+    const pos = parseDecimal(buf, start + 1, end, base);
     if (pos === NEEDS_MORE) return this.#needs(end - start + 1);
     const argc = parsedDecimal;
     if (argc < 1 || argc > ARGC_MAX)
       throw new FormatError('malformed', `A command of ${argc} arguments`, base + start);
     // A count alone must not make memory: room grows with the arguments that are really there.
-    view.grow(Math.min(argc, 1024));
-    for (let index = 0; index < argc; index++) {
-      if (pos >= end) return this.#needs(pos - start + 1);
+    this.#view.grow(Math.min(argc, 1024));
+    this.#argc = argc;
+    this.#index = 0;
+    this.#at = pos - start;
+    return this.#walkArguments(buf, start, end, base);
+  }
+
+  /** Walks on from argument `#index`, which is to begin at `#at` of the frame. */
+  #walkArguments(buf: Buffer, start: number, end: number, base: number): number {
+    const view = this.#view;
+    const argc = this.#argc;
+    let pos = start + this.#at;
+    for (let index = this.#index; index < argc; index++) {
+      const at = pos;
+      if (pos >= end) return this.#stopsAt(index, at - start, pos - start + 1);
       if (buf[pos] !== DOLLAR) throw unexpected('an argument', buf, pos, base);
       pos = parseDecimal(buf, pos + 1, end, base);
-      if (pos === NEEDS_MORE) return this.#needs(end - start + 1);
+      if (pos === NEEDS_MORE) return this.#stopsAt(index, at - start, end - start + 1);
       const length = parsedDecimal;
       if (length < 0) throw new FormatError('malformed', `An argument of ${length} bytes`, base + start);
       const argEnd = pos + length;
-      if (argEnd + 2 > end) return this.#needs(argEnd + 2 - start);
+      if (argEnd + 2 > end) return this.#stopsAt(index, at - start, argEnd + 2 - start);
       if (buf[argEnd] !== CR || buf[argEnd + 1] !== LF)
         throw unexpected('the end of an argument', buf, argEnd, base);
       if (index >= view.argStart.length) view.grow(index + 1);
@@ -229,6 +259,12 @@ export class CommandWalker {
     view.endOffset = base + pos;
     this.#sink.command(view);
     return pos;
+  }
+
+  #stopsAt(index: number, at: number, needed: number): number {
+    this.#index = index;
+    this.#at = at;
+    return this.#needs(needed);
   }
 
   #needs(bytes: number): number {

@@ -42,12 +42,17 @@ describe('ReplyScanner', () => {
     expect(scan(replies, Array.from(replies.keys()))).toEqual(expected);
   });
 
-  it.each(['HTTP/1.1 400 Bad Request\r\n', ':x\r\n', ':\r\n', '$-2\r\n', '\r\n', '*1\n', '%1\r\n'])(
-    'refuses %j',
-    (text) => {
-      expect(() => scan(Buffer.from(text), [])).toThrow(FormatError);
-    },
-  );
+  it.each([
+    'HTTP/1.1 400 Bad Request\r\n',
+    ':x\r\n',
+    ':\r\n',
+    '$-2\r\n',
+    '\r\n',
+    '*1\n',
+    '%1\r\n',
+  ])('refuses %j', (text) => {
+    expect(() => scan(Buffer.from(text), [])).toThrow(FormatError);
+  });
 
   it('throws nothing but FormatError at random bytes', () => {
     const piece = fc.constantFrom('+', '-', ':', '$', '*', '\r\n', '1', '9', 'OK', '\n', '\0');
