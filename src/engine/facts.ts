@@ -89,7 +89,7 @@ async function readClock(client: RespClient): Promise<number> {
 
 /** RDB versions by server version (`RDB_VERSION` in rdb.h of each): [major, minor, version], newest first. */
 const REDIS_RDB: readonly (readonly [number, number, number])[] = [
-  [8, 2, 13],
+  [8, 6, 13],
   [7, 4, 12],
   [7, 2, 11],
   [7, 0, 10],

@@ -133,7 +133,7 @@ const zsets: Family[] = [
   one(
     20,
     (r) => ['ZADD', zset(r), ...scored(r)],
-    (r) => ['ZADD', zset(r), r.pick(['GT', 'LT', 'NX', 'XX']), ...scored(r)],
+    (r) => ['ZADD', zset(r), r.pick(['NX', 'XX']), ...scored(r)],
     (r) => ['ZADD', zset(r), 'INCR', r.next().toFixed(6), `i${r.int(10)}`],
     (r) => ['ZINCRBY', zset(r), r.next(), `i${r.int(10)}`],
     (r) => ['ZREM', zset(r), ...members(r)],
@@ -148,6 +148,7 @@ const zsets: Family[] = [
     602,
     one(
       4,
+      (r) => ['ZADD', zset(r), r.pick(['GT', 'LT']), ...scored(r)],
       (r) => ['ZDIFFSTORE', zset(r), 2, zset(r), zset(r)],
       (r) => ['ZRANGESTORE', zset(r), zset(r), 0, 9],
     ),
