@@ -30,7 +30,12 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 const endpoints = ['--from', 'redis://a', '--to', 'redis://b'];
 
 describe('help', () => {
-  it.each([['--help'], ['sync', '--help'], ['decode', '--help']])('naru %s %s', async (...args) => {
+  it.each([
+    ['--help'],
+    ['sync', '--help'],
+    ['restore', '--help'],
+    ['decode', '--help'],
+  ])('naru %s %s', async (...args) => {
     const { out } = await run(args);
     await expect(out).toMatchFileSnapshot(`./__snapshots__/naru-${args.join('-')}.txt`);
   });

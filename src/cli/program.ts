@@ -5,6 +5,7 @@ import { scrub } from '../config/scrub.ts';
 import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
 import { runDecode } from './commands/decode.ts';
+import { runRestore } from './commands/restore.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
 import { addFlags, helpFooter } from './flags.ts';
@@ -50,6 +51,14 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .action((flags: Record<string, unknown>) => finish(runSync(flags, context)));
   addFlags(sync, 'sync');
   sync.addHelpText('after', helpFooter());
+  const restore = program
+    .command('restore')
+    .description('Write what RDB or AOF files hold to a server.')
+    .usage('--from <path> --to <url> [options]')
+    .allowExcessArguments(false)
+    .action((flags: Record<string, unknown>) => finish(runRestore(flags, context)));
+  addFlags(restore, 'restore');
+  restore.addHelpText('after', helpFooter());
   const decode = program
     .command('decode')
     .description('Tell what an RDB or AOF file holds: as JSON, as commands, or in numbers.')

@@ -70,14 +70,17 @@ function cut(text: string, width: number): string {
 function startedText(event: StartedEvent): string {
   const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;
   const target = `${printable(event.target)} (${printable(event.targetVersion)})`;
+  if (event.replid === '') return `Restoring ${source} to ${target}.`;
   return `Copying ${source} to ${target}, from position ${event.replid}:${event.offset}.`;
 }
 
 function doneText(event: DoneEvent): string {
-  return [
+  const lines = [
     `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}.`,
     `The target holds everything up to position ${event.replid}:${event.offset}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
-  ].join('\n');
+  ];
+  // A file has no position that one could go on from.
+  return lines.slice(0, event.replid === '' ? 1 : 2).join('\n');
 }
 
 /** Code and what happened; where; what to do. */

@@ -1,12 +1,15 @@
 import { NaruError } from '../errors/errors.ts';
 import type { NodeFacts } from './facts.ts';
 
-export interface PrecheckInput {
-  source: NodeFacts;
+export interface TargetInput {
   target: NodeFacts;
-  sourceNode: string;
   targetNode: string;
   onConflict: string | undefined;
+}
+
+export interface PrecheckInput extends TargetInput {
+  source: NodeFacts;
+  sourceNode: string;
 }
 
 const CLOCK_SKEW_MS = 1000;
@@ -23,13 +26,7 @@ export function precheck(input: PrecheckInput): { code: string; message: string 
       atTarget,
     );
   }
-  if (target.role !== 'master') {
-    throw new NaruError(
-      'TARGET_IS_REPLICA',
-      `The target's role is ${target.role}: it takes no writes of ours`,
-      atTarget,
-    );
-  }
+  checkRole(input);
   if (source.role !== 'master' && source.replid !== '' && source.replid === target.replid) {
     throw new NaruError(
       'SAME_SERVER',
@@ -44,11 +41,36 @@ export function precheck(input: PrecheckInput): { code: string; message: string 
       atSource,
     );
   }
-  const keys = countKeys(target);
-  if (keys > 0 && input.onConflict === undefined) {
-    throw new NaruError('TARGET_NOT_EMPTY', `The target holds ${keys} key(s)`, atTarget);
-  }
+  checkEmpty(input);
   return [...clocks(source, target), ...eviction(target)];
+}
+
+/** The same where the source is a file. */
+export function precheckTarget(input: TargetInput): { code: string; message: string }[] {
+  checkRole(input);
+  checkEmpty(input);
+  return eviction(input.target);
+}
+
+function checkRole({ target, targetNode }: TargetInput): void {
+  if (target.role === 'master') return;
+  throw new NaruError(
+    'TARGET_IS_REPLICA',
+    `The target's role is ${target.role}: it takes no writes of ours`,
+    {
+      side: 'target',
+      node: targetNode,
+    },
+  );
+}
+
+function checkEmpty({ target, targetNode, onConflict }: TargetInput): void {
+  const keys = countKeys(target);
+  if (keys === 0 || onConflict !== undefined) return;
+  throw new NaruError('TARGET_NOT_EMPTY', `The target holds ${keys} key(s)`, {
+    side: 'target',
+    node: targetNode,
+  });
 }
 
 export function countKeys(facts: NodeFacts): number {

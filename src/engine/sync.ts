@@ -1,7 +1,6 @@
 import { resolveSyncOptions, type SyncOptions } from '../config/sync-options.ts';
-import { errorEvent, toNaruError } from './error-event.ts';
-import { EventStream } from './event-stream.ts';
 import type { DoneEvent, SyncEvent } from './events.ts';
+import { startRun } from './run.ts';
 import { SyncJob } from './sync-job.ts';
 
 /** A run of `sync`: its events in order, once, and its end. */
@@ -22,25 +21,5 @@ export interface SyncRun extends AsyncIterable<SyncEvent> {
 export function sync(options: SyncOptions & { signal?: AbortSignal }): SyncRun {
   const { signal, ...rest } = options;
   const resolved = resolveSyncOptions(rest);
-  const events = new EventStream();
-  const job = new SyncJob(resolved, (event) => events.push(event));
-  const stop = (): void => job.stop();
-  const result = job.run().then(
-    (done) => {
-      events.push(done);
-      events.end();
-      return done;
-    },
-    (reason: unknown) => {
-      const error = toNaruError(reason);
-      events.push(errorEvent(error));
-      events.end(error);
-      throw error;
-    },
-  );
-  // Both the iterator and `result` tell of a failure; who looks at one only must not be ended by the other.
-  result.catch(() => {}).finally(() => signal?.removeEventListener('abort', stop));
-  if (signal?.aborted) stop();
-  else signal?.addEventListener('abort', stop, { once: true });
-  return { result, stop, [Symbol.asyncIterator]: () => events[Symbol.asyncIterator]() };
+  return startRun((emit) => new SyncJob(resolved, emit), signal);
 }

@@ -1,5 +1,6 @@
 /** Runs the command line as it is shipped, with bytes in and out. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { buildWhenStale } from '../../scripts/build.ts';
 
@@ -17,6 +18,12 @@ export interface Ran {
 export async function runNaru(args: readonly string[], input: Buffer | string = ''): Promise<Ran> {
   buildWhenStale();
   return run(process.execPath, [main, ...args], input);
+}
+
+/** The same, to be talked to. */
+export function spawnNaru(args: readonly string[]): ChildProcessByStdio<Writable, Readable, Readable> {
+  buildWhenStale();
+  return spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 export function run(program: string, args: readonly string[], input: Buffer | string = ''): Promise<Ran> {
@@ -47,7 +54,9 @@ export interface Line {
   command?: unknown[];
   timestamp?: number;
   event?: string;
-  [name: string]: unknown;
+  percent?: number;
+  keys?: number;
+  replid?: string;
 }
 
 export function linesOf(ran: Ran): Line[] {

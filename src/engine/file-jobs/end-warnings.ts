@@ -7,18 +7,17 @@ export function endWarnings(
   until: number | undefined,
 ): { code: string; message: string }[] {
   const warnings: { code: string; message: string }[] = [];
-  const warn = (code: string, message: string): void => void warnings.push({ code, message });
   if (end.unfinished === 'command') {
     const text = `${part.path} breaks off at offset ${end.validTo} in a command too large to be held`;
     throw new NaruError('FILE_TRUNCATED', text, { side: 'source', node: part.path, offset: end.validTo });
   }
   if (end.truncated) {
     const message = `${part.path} breaks off: it is good up to offset ${end.validTo}, and what follows there was left out.`;
-    warn('AOF_TRUNCATED', message);
+    warnings.push({ code: 'AOF_TRUNCATED', message });
   }
   if (until !== undefined && timestamps === 0) {
     const message = `${part.path} has no timestamps (aof-timestamp-enabled): --until could not be found in it, and all of it was read.`;
-    warn('AOF_WITHOUT_TIMES', message);
+    warnings.push({ code: 'AOF_WITHOUT_TIMES', message });
   }
   return warnings;
 }

@@ -1,0 +1,337 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { checkpointKey, formatCheckpoint } from '../../checkpoint/checkpoint.ts';
+import type { ResolvedRestoreOptions } from '../../config/file-options.ts';
+import { NaruError } from '../../errors/errors.ts';
+import { StreamApplier } from '../../pipeline/stream-applier.ts';
+import type { AofSink } from '../../protocol/aof/aof-walker.ts';
+import { decodeFile } from '../../source/file/decode-file.ts';
+import { type FilePart, type FileSource, openFileSource } from '../../source/file/file-source.ts';
+import { RedisTarget } from '../../target/redis/redis-target.ts';
+import { toNaruError } from '../error-event.ts';
+import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
+import { canRestore, type NodeFacts } from '../facts.ts';
+import { Meter } from '../meter.ts';
+import { countKeys, precheckTarget } from '../precheck.ts';
+import { type Run, startRun } from '../run.ts';
+import { TargetSession } from '../target-session.ts';
+import { endWarnings } from './end-warnings.ts';
+import { FileSnapshot } from './file-snapshot.ts';
+import { nameInFile } from './name-in-file.ts';
+import { WholeTransactions } from './whole-transactions.ts';
+
+const STDIN = '-';
+/** Commands are held whole, as a server holds them that loads the file: see WholeTransactions. */
+const COMMAND_BYTES_MAX = 1024 * 1024 * 1024;
+/** There is no replication id; the checkpoint has a place for one. */
+const NO_REPLID = '0'.repeat(40);
+
+/** `naru restore`. */
+export function restore(options: ResolvedRestoreOptions): Run {
+  return startRun((emit) => new RestoreJob(options, emit));
+}
+
+/**
+ * Writes what RDB and AOF files hold to a target. The entries of an RDB go as in a full copy; where commands follow, everything goes in
+ * transactions, in order. Each file is acknowledged as a whole before the next one begins, so that offsets are those in one file.
+ *
+ * A target that is lost ends the run: what is read from a pipe could not be read again.
+ */
+export class RestoreJob {
+  readonly #options: ResolvedRestoreOptions;
+  readonly #emit: (event: SyncEvent) => void;
+  readonly #meter = new Meter();
+  readonly #job: string;
+  readonly #session: TargetSession;
+  #source: FileSource | undefined;
+  #facts!: NodeFacts;
+  #target: RedisTarget | undefined;
+  #snapshot!: FileSnapshot;
+  #stream!: StreamApplier;
+  #transactions!: WholeTransactions;
+  #part: FilePart | undefined;
+  #ackedOffset = 0;
+  #failure: NaruError | undefined;
+  /** ms since 1970 of what is read now, by the file's own timestamps; undefined: it has told none yet */
+  #writtenAtMs: number | undefined;
+  #warnedOfTime = false;
+
+  constructor(options: ResolvedRestoreOptions, emit: (event: SyncEvent) => void) {
+    this.#options = options;
+    this.#emit = emit;
+    this.#job = `file:${options.from === STDIN ? STDIN : resolve(options.from)}`;
+    this.#session = new TargetSession({
+      endpoint: options.to,
+      tls: options.toTls,
+      connectTimeoutMs: options.connectTimeout,
+      giveUpAfterMs: 0,
+      job: this.#job,
+      checkpointKey: checkpointKey(this.#job),
+      onRetry: () => {},
+    });
+  }
+
+  stop(): void {
+    const error = new NaruError('STOPPED_EARLY', 'Stopped before all of the file was restored');
+    this.#session.abort(error);
+    this.#fail(error);
+    this.#target?.fail(error);
+  }
+
+  async run(): Promise<DoneEvent> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const source = await openFileSource(this.#options.from);
+      this.#source = source;
+      const target = await this.#begin(source);
+      timer = setInterval(() => this.#progress(source), this.#options.progressInterval);
+      await this.#transfer(source, target);
+      await this.#finish(target);
+      return this.#done(source, target);
+    } catch (error) {
+      const failure = await this.#explained(this.#failure ?? toNaruError(error));
+      await this.#abandon();
+      throw failure;
+    } finally {
+      clearInterval(timer);
+      this.#source?.close();
+    }
+  }
+
+  // ---- the beginning
+
+  async #begin(source: FileSource): Promise<RedisTarget> {
+    this.#check();
+    const client = await this.#session.open();
+    try {
+      this.#facts = await this.#session.facts(client, '');
+      for (const { code, message } of precheckTarget({
+        target: this.#facts,
+        targetNode: this.#session.node,
+        onConflict: this.#options.onConflict,
+      }))
+        this.#warn(code, message);
+      this.#checkKeys(source);
+      await this.#session.adopt(client, this.#facts.runId);
+      const target = this.#assemble(source);
+      this.#check();
+      target.attach(client.connection, this.#isExact(source), 0, 0);
+      this.#target = target;
+      this.#started(source);
+      return target;
+    } catch (error) {
+      client.connection.destroy();
+      throw error;
+    }
+  }
+
+  /** Entries overwrite one by one. Commands change what is there, and nobody could tell which keys to spare. */
+  #checkKeys({ kind }: FileSource): void {
+    const { onConflict } = this.#options;
+    if (kind === 'rdb' || countKeys(this.#facts) === 0) return;
+    if (onConflict !== 'overwrite') {
+      const text = `--on-conflict ${onConflict} can not be kept with an AOF: its commands change the keys that exist`;
+      throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
+    }
+    this.#warn(
+      'AOF_INTO_KEYS',
+      'The target holds keys: the commands of an AOF change what is there, so that a list that exists becomes longer.',
+    );
+  }
+
+  #isExact({ kind }: FileSource): boolean {
+    return kind !== 'rdb' || (this.#options.onConflict ?? 'overwrite') !== 'overwrite';
+  }
+
+  #assemble(source: FileSource): RedisTarget {
+    const { inFlight, publish, functions, onConflict } = this.#options;
+    const key = checkpointKey(this.#job);
+    const target = new RedisTarget(
+      {
+        inFlightBytes: inFlight,
+        onConflict: onConflict ?? 'overwrite',
+        job: this.#job,
+        checkpointKey: key,
+        checkpointAt: (offset, db) => formatCheckpoint({ phase: 'snapshot', replid: NO_REPLID, offset, db }),
+      },
+      {
+        onAcked: (offset) => {
+          this.#ackedOffset = offset;
+        },
+        onFailure: (error) => this.#fail(error),
+      },
+    );
+    const copyFunctions = functions === 'copy';
+    this.#snapshot = new FileSnapshot(target, {
+      functions: copyFunctions,
+      checkVersion: (version) => this.#checkVersion(version),
+    });
+    this.#stream = new StreamApplier(target, {
+      publish,
+      functions: copyFunctions,
+      protectTarget: false,
+      checkpointKey: key,
+      arrivalMs: () => this.#arrivalMs(source),
+      onGetAck: () => {},
+    });
+    this.#transactions = new WholeTransactions(this.#stream, COMMAND_BYTES_MAX);
+    return target;
+  }
+
+  #checkVersion(version: number): void {
+    const { flavour, version: server } = this.#facts;
+    if (canRestore(this.#facts, version)) return;
+    const text = `The file has RDB version ${version}, which ${flavour} ${server} can not read`;
+    throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', node: this.#session.node });
+  }
+
+  #started({ kind }: FileSource): void {
+    this.#emit({
+      event: 'started',
+      source: this.#options.from,
+      target: this.#session.node,
+      sourceVersion: kind === 'rdb' ? 'RDB' : 'AOF',
+      targetVersion: this.#facts.version,
+      replid: '',
+      offset: 0,
+    });
+  }
+
+  // ---- moving data
+
+  async #transfer(source: FileSource, target: RedisTarget): Promise<void> {
+    const { bigKeySize, until } = this.#options;
+    const decoded = await decodeFile(source, {
+      sink: this.#sink(source),
+      bigEntryBytes: bigKeySize,
+      bigCommandBytes: COMMAND_BYTES_MAX,
+      ...(until === undefined ? {} : { until }),
+      partBegins: (part) => this.#partBegins(part),
+      partEnds: () => this.#partEnds(target),
+      breathe: () => this.#breathe(target),
+    });
+    await this.#drained(target);
+    for (const { code, message } of endWarnings(decoded, until)) this.#warn(code, message);
+  }
+
+  #sink({ kind }: FileSource): AofSink {
+    return {
+      rdb: this.#snapshot,
+      stream: kind === 'rdb' ? noCommands : this.#transactions,
+      timestamp: (seconds) => {
+        this.#writtenAtMs = seconds * 1000;
+      },
+    };
+  }
+
+  #partBegins(part: FilePart): void {
+    this.#part = part;
+    this.#stream.restart(0);
+    this.#transactions.restart();
+  }
+
+  async #partEnds(target: RedisTarget): Promise<void> {
+    await this.#drained(target);
+    const connection = target.detach();
+    if (connection !== undefined) target.attach(connection, true, 0, 0);
+  }
+
+  #breathe(target: RedisTarget): Promise<void> | undefined {
+    this.#check();
+    target.breathe(false);
+    return target.ready ? undefined : target.whenReady().then(() => this.#check());
+  }
+
+  async #drained(target: RedisTarget): Promise<void> {
+    await target.drained();
+    this.#check();
+  }
+
+  /** From when a relative expiry counts: when the file says that it was written, else when the file was changed last. */
+  #arrivalMs({ kind }: FileSource): number {
+    if (this.#writtenAtMs !== undefined) return this.#writtenAtMs;
+    if (!this.#warnedOfTime && kind !== 'rdb') {
+      this.#warnedOfTime = true;
+      this.#warn(
+        'EXPIRY_BY_FILE_TIME',
+        'The AOF has relative expiries and no timestamps: they count from when the file was changed last.',
+      );
+    }
+    const path = this.#part?.path ?? STDIN;
+    return path === STDIN ? Date.now() : Math.floor(statSync(path).mtimeMs);
+  }
+
+  // ---- the end
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #fail(error: NaruError): void {
+    this.#failure ??= error;
+    // A pipe that gives nothing must not keep a run from ending.
+    this.#source?.close();
+  }
+
+  async #finish(target: RedisTarget): Promise<void> {
+    const connection = target.detach();
+    this.#check();
+    if (connection !== undefined) await this.#session.finish(connection);
+  }
+
+  async #explained(error: NaruError): Promise<NaruError> {
+    const { side, offset } = error.place;
+    const path = this.#part?.path ?? STDIN;
+    if (side !== 'target' || offset === undefined || path === STDIN) return error;
+    const found = await nameInFile(path, offset);
+    return new NaruError(error.code, error.message, { ...error.place, ...found }, { cause: error });
+  }
+
+  async #abandon(): Promise<void> {
+    if (this.#target === undefined) return;
+    this.#target.detach()?.destroy();
+    await this.#session.cleanUp([0, this.#snapshot.db, ...this.#facts.keyspace.keys()]);
+  }
+
+  // ---- telling
+
+  #counters(source: FileSource, target: RedisTarget): Counters {
+    const { keys, skipped, commands } = target.counters;
+    return { keys, skipped, commands, bytes: source.bytesRead };
+  }
+
+  #progress(source: FileSource): void {
+    if (this.#target === undefined) return;
+    this.#emit(
+      this.#meter.progress({
+        ...this.#counters(source, this.#target),
+        phase: 'snapshot',
+        lagMs: 0,
+        lagBytes: 0,
+        spoolDiskBytes: 0,
+        snapshotBytes: source.bytesTotal,
+        snapshotAckedBytes: source.bytesRead,
+        waiting: undefined,
+      }),
+    );
+  }
+
+  #done(source: FileSource, target: RedisTarget): DoneEvent {
+    const counters = this.#counters(source, target);
+    const { keys, skipped, bytes } = counters;
+    const ms = this.#meter.elapsedMs;
+    this.#emit({ event: 'snapshot_done', keys, skipped, bytes, ms });
+    return { event: 'done', ...counters, ms, lagMs: 0, lagBytes: 0, replid: '', offset: this.#ackedOffset };
+  }
+
+  #warn(code: string, message: string): void {
+    this.#emit({ event: 'warning', code, message });
+  }
+}
+
+const refuse = (): never => {
+  throw new NaruError('BAD_FORMAT', 'Commands stand behind an RDB that does not say so', { side: 'source' });
+};
+
+/** An RDB that is not the beginning of an AOF has nothing behind it. */
+const noCommands = { command: refuse, bigCommand: refuse, bigCommandPart: refuse, bigCommandEnd: refuse };
