@@ -9,6 +9,8 @@ type Make = (random: Random) => Arg[][];
 /** Commands, and one of them (on a key that is not there) by which a server is asked whether it knows them. */
 interface Novelty {
   readonly probe: Arg[];
+  /** before the migration only */
+  readonly once?: true;
   readonly make: Make;
 }
 
@@ -94,20 +96,19 @@ const NOVELTIES: readonly Novelty[] = [
   },
   {
     probe: ['VCARD', 'naru:none'],
-    make: (r) => [
-      ['VADD', vector(r), 'VALUES', 3, r.next(), r.next(), r.next(), `e${r.int(30)}`],
-      ['VREM', vector(r), `e${r.int(30)}`],
-    ],
+    // In the snapshot only: a plain replica of Redis 8.0 does not follow VADD on an element that exists.
+    once: true,
+    make: (r) => [['VADD', vector(r), 'VALUES', 3, r.next(), r.next(), r.next(), `e${r.int(30)}`]],
   },
 ];
 
 /** Fills a server with what it knows of these, and returns the commands that a writer may go on with. */
 export async function fillNewer(server: RedisServer, random: Random): Promise<Make> {
   const replies = await server.pipeline(NOVELTIES.map(({ probe }) => probe));
-  const makers = NOVELTIES.filter((_, i) => !isUnknown(replies[i])).map(({ make }) => make);
-  const make: Make = (r) => makers.flatMap((maker) => maker(r));
-  for (let i = 0; i < 100; i++) await server.pipeline(make(random));
-  return make;
+  const known = NOVELTIES.filter((_, i) => !isUnknown(replies[i]));
+  for (let i = 0; i < 100; i++) await server.pipeline(known.flatMap(({ make }) => make(random)));
+  const live = known.filter(({ once }) => !once);
+  return (r) => live.flatMap(({ make }) => make(r));
 }
 
 const isUnknown = (reply: Reply | undefined): boolean =>

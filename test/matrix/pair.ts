@@ -7,6 +7,7 @@ import { RedisServer } from '../support/redis-server.ts';
 import { type Reply, ReplyError } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
 import { Writer } from '../support/writers.ts';
+import { removeIdleConsumers } from './idle-consumers.ts';
 import { compareNewer, fillNewer } from './newer.ts';
 
 /** `wrong` is empty where everything is as it should be. */
@@ -95,10 +96,16 @@ async function differences(source: RedisServer, target: RedisServer): Promise<st
     ...known.filter((name) => !knownThere.includes(name)),
     ...knownThere.filter((name) => !known.includes(name)),
   ];
+  if (!(await tellsOfConsumers(source))) await Promise.all([source, target].map(removeIdleConsumers));
   return [
     ...(await compare(source, target, { unsharedStreamFields, limit: 5 })),
     ...(await compareNewer(source, target)),
   ];
+}
+
+/** Before Redis 7.2, of which every Valkey says it is. */
+async function tellsOfConsumers(server: RedisServer): Promise<boolean> {
+  return Number.parseFloat((await server.info('server')).get('redis_version') ?? '') < 7.2;
 }
 
 /** What a server tells of a stream. */

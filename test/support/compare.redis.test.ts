@@ -51,7 +51,7 @@ const CASES: [string, Arg[][], Arg[][], RegExp][] = [
     ],
     /zset/,
   ],
-  ['a lost expiry', [['SET', 'a', 1, 'EX', 9999]], [['PERSIST', 'a']], /expiry \d+ in the source, -1 in/],
+  ['a lost expiry', [['SET', 'a', 1, 'PXAT', 4e12]], [['PERSIST', 'a']], /expiry \d+ in the source, -1 in/],
   [
     'an expiry by 1 ms',
     [['SET', 'a', 1, 'PXAT', 4e12]],
