@@ -11,7 +11,7 @@ import { Spool } from '../spool/spool.ts';
 import type { LaneListener } from '../target/redis/lane.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
-import { canRestore, type NodeFacts } from './facts.ts';
+import { canRestore, type NodeFacts, setTakesPxat } from './facts.ts';
 
 export interface AssemblyInput {
   options: ResolvedSyncOptions;
@@ -125,7 +125,7 @@ function makeSnapshotApplier(input: AssemblyInput, target: RedisTarget): Snapsho
 }
 
 function makeStreamApplier(
-  { options, sourceNode, protectTarget }: AssemblyInput,
+  { options, sourceNode, protectTarget, targetFacts }: AssemblyInput,
   target: RedisTarget,
   spool: Spool,
   link: ReplicationLink,
@@ -134,6 +134,7 @@ function makeStreamApplier(
     publish: options.publish,
     functions: options.functions === 'copy',
     protectTarget,
+    setTakesPxat: setTakesPxat(targetFacts),
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),

@@ -110,3 +110,9 @@ export function canRestore(facts: NodeFacts, rdbVersion: number): boolean {
   const row = REDIS_RDB.find(([a, b]) => major > a || (major === a && minor >= b));
   return rdbVersion <= (row?.[2] ?? LAST_SHARED);
 }
+
+/** Whether a node's SET takes a time by PXAT: Redis from 6.2 on (t_string.c, parseExtendedStringArgumentsOrReply), every Valkey. */
+export function setTakesPxat(facts: NodeFacts): boolean {
+  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
+  return facts.flavour === 'valkey' || major > 6 || (major === 6 && minor >= 2) || Number.isNaN(major);
+}

@@ -33,6 +33,7 @@ export const Action = {
   HPEXPIRE: 17,
   /** `GETEX key [EX seconds | PX ms | ...]`, `HSETEX`, `HGETEX`: an option says that the time is relative */
   WITH_EX_OPTION: 18,
+  XADD: 19,
 } as const;
 
 export type Action = (typeof Action)[keyof typeof Action];
@@ -61,6 +62,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   GETEX: Action.WITH_EX_OPTION,
   HSETEX: Action.WITH_EX_OPTION,
   HGETEX: Action.WITH_EX_OPTION,
+  XADD: Action.XADD,
 };
 
 const SLOTS = 256;

@@ -9,15 +9,19 @@ import { Action, actionOf } from './command-table.ts';
  *     SET k v ... EX s ...  -> SET k v ... PXAT ms ...     RESTORE k ttl p .. -> RESTORE k ms p .. ABSTTL
  *     HEXPIRE k s ...       -> HPEXPIREAT k ms ...         HSETEX k ... EX s  -> HSETEX k ... PXAT ms
  *
+ * A target before Redis 6.2, whose SET does not know PXAT, gets SET and PEXPIREAT instead.
+ *
  * What is absolute already, or is not of the form that is expected, is left to the caller as it stands.
  */
 export class Expiries {
   readonly #target: Target;
   readonly #arrivalMs: (offset: number) => number;
+  readonly #setTakesPxat: boolean;
 
-  constructor(target: Target, arrivalMs: (offset: number) => number) {
+  constructor(target: Target, arrivalMs: (offset: number) => number, setTakesPxat: boolean) {
     this.#target = target;
     this.#arrivalMs = arrivalMs;
+    this.#setTakesPxat = setTakesPxat;
   }
 
   /** Writes the command with its expiry made absolute; false: there is nothing to change, the caller forwards it. */
@@ -58,12 +62,10 @@ export class Expiries {
   #setex(command: CommandView, db: number, unitMs: number): boolean {
     const at = this.#absolute(command, 2, unitMs);
     if (command.argc !== 4 || at === undefined) return false;
-    const out = this.#begin(db, 5, 'SET');
+    const out = this.#begin(db, this.#setTakesPxat ? 5 : 3, 'SET');
     this.#copy(out, command, 1, 2);
     this.#copy(out, command, 3, 4);
-    out.argText('PXAT');
-    out.argText(at);
-    this.#end(command);
+    this.#endSet(out, command, db, at);
     return true;
   }
 
@@ -77,6 +79,7 @@ export class Expiries {
       if (word !== 'EX' && word !== 'PX') continue;
       const at = this.#absolute(command, index + 1, word === 'EX' ? 1000 : 1);
       if (at === undefined) return false;
+      if (first === 3 && !this.#setTakesPxat) return this.#setAndExpire(command, db, index, at);
       const out = this.#begin(db, command.argc, command.text(0));
       this.#copy(out, command, 1, index);
       out.argText('PXAT');
@@ -86,6 +89,30 @@ export class Expiries {
       return true;
     }
     return false;
+  }
+
+  /** A SET without the option at `index`. What the source propagates was done there: a condition that SET has (NX, XX) holds. */
+  #setAndExpire(command: CommandView, db: number, index: number, at: string): boolean {
+    const out = this.#begin(db, command.argc - 2, 'SET');
+    this.#copy(out, command, 1, index);
+    this.#copy(out, command, index + 2, command.argc);
+    this.#endSet(out, command, db, at);
+    return true;
+  }
+
+  /** Ends a SET with its time, in it or behind it. */
+  #endSet(out: RawCommandSink, command: CommandView, db: number, at: string): void {
+    if (this.#setTakesPxat) {
+      out.argText('PXAT');
+      out.argText(at);
+      this.#end(command);
+      return;
+    }
+    this.#end(command);
+    const expire = this.#begin(db, 3, 'PEXPIREAT');
+    this.#copy(expire, command, 1, 2);
+    expire.argText(at);
+    this.#target.endWrite(command.offset, false);
   }
 
   #restore(command: CommandView, db: number): boolean {

@@ -99,10 +99,26 @@ describe('StreamApplier', () => {
     ['RESTORE k 5 payload ABSTTL', 'RESTORE k 5 payload ABSTTL'],
     ['RESTORE k 0 payload', 'RESTORE k 0 payload'],
     ['RESTORE-ASKING k 0 payload REPLACE', 'RESTORE k 0 payload REPLACE'],
+    ['XADD k IDMP p i 5-1 f v', 'XADD k 5-1 f v'],
+    ['xadd k NOMKSTREAM ACKED idmpauto p 5-1 IDMP v', 'xadd k NOMKSTREAM ACKED 5-1 IDMP v'],
+    ['XADD k MAXLEN = 2 IDMP p i 5-1 f v', 'XADD k MAXLEN = 2 5-1 f v'],
+    ['XADD k MINID 7 LIMIT 3 IDMPAUTO IDMP 5-1 f v', 'XADD k MINID 7 LIMIT 3 5-1 f v'],
+    ['XADD k MAXLEN ~ 2 5-1 IDMP v', 'XADD k MAXLEN ~ 2 5-1 IDMP v'],
+    ['XADD k 5-1 IDMP v', 'XADD k 5-1 IDMP v'],
     ['INCR k', 'INCR k'],
     ['SETRANGE k 5 EX', 'SETRANGE k 5 EX'],
   ])('%s -> %s', (command, expected) => {
     expect(written(apply([command]))).toEqual([`0> ${expected}`]);
+  });
+
+  it.each([
+    ['SETEX k 10 v', ['SET k v', 'PEXPIREAT k 1010000']],
+    ['PSETEX k 10 v', ['SET k v', 'PEXPIREAT k 1000010']],
+    ['SET k v EX 10 NX', ['SET k v NX', 'PEXPIREAT k 1010000']],
+    ['set k v XX px 5', ['SET k v XX', 'PEXPIREAT k 1000005']],
+    ['SET k EX', ['SET k EX']],
+  ])('%s for a target whose SET does not know PXAT', (command, expected) => {
+    expect(written(apply([command], { setTakesPxat: false }))).toEqual(expected.map((line) => `0> ${line}`));
   });
 
   it('makes the expiry of a command too large to hold absolute by a command behind it', () => {

@@ -3,6 +3,7 @@ import type { BigCommand, CommandView, StreamSink } from '../protocol/resp/comma
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { Action, actionOf } from './command-table.ts';
 import { absoluteBig, Expiries } from './expiries.ts';
+import { addWithoutIdempotency } from './idempotent-add.ts';
 
 export interface StreamApplierOptions {
   /** forward PUBLISH and SPUBLISH */
@@ -11,6 +12,8 @@ export interface StreamApplierOptions {
   functions: boolean;
   /** the target holds keys of its own that must outlive a FLUSHALL of the source */
   protectTarget: boolean;
+  /** the target's SET knows PXAT, as from Redis 6.2 on; the default */
+  setTakesPxat?: boolean;
   /** the key of Naru's checkpoint, in database 0 */
   checkpointKey: string;
   /** when the byte at an offset arrived, ms since 1970 */
@@ -36,7 +39,7 @@ export class StreamApplier implements StreamSink {
   constructor(target: Target, options: StreamApplierOptions) {
     this.#target = target;
     this.#options = options;
-    this.#expiries = new Expiries(target, options.arrivalMs);
+    this.#expiries = new Expiries(target, options.arrivalMs, options.setTakesPxat ?? true);
   }
 
   /** Goes back to an offset at which the stream was in `db` and in no transaction. */
@@ -82,6 +85,9 @@ export class StreamApplier implements StreamSink {
         return;
       case Action.SWAPDB:
         this.#swapDb(command);
+        return;
+      case Action.XADD:
+        if (!addWithoutIdempotency(command, target, this.db)) target.command(command, this.db);
         return;
       case Action.FORWARD:
         target.command(command, this.db);
