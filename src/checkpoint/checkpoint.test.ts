@@ -11,10 +11,13 @@ describe('checkpoint', () => {
     expect(parseCheckpoint(formatCheckpoint(checkpoint))).toEqual(checkpoint);
   });
 
-  it.each(['', 'v2 stream', `v1 stream ${replid} -1 0`, `v1 stream ${replid} 1`, `v1 other ${replid} 1 0`])(
-    'knows that %j is none',
-    (text) => {
-      expect(parseCheckpoint(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'v2 stream',
+    `v1 stream ${replid} -1 0`,
+    `v1 stream ${replid} 1`,
+    `v1 other ${replid} 1 0`,
+  ])('knows that %j is none', (text) => {
+    expect(parseCheckpoint(text)).toBeUndefined();
+  });
 });

@@ -4,12 +4,11 @@ import { camelName, envName, tomlName } from './names.ts';
 import { OPTION_NAMES, OPTIONS } from './options.ts';
 
 describe('the option table', () => {
-  it.each(OPTION_NAMES.filter((name) => OPTIONS[name].default !== undefined))(
-    'has a default that it allows: %s',
-    (name) => {
-      expect(() => readOption(name, OPTIONS[name], OPTIONS[name].default, 'default')).not.toThrow();
-    },
-  );
+  it.each(
+    OPTION_NAMES.filter((name) => OPTIONS[name].default !== undefined),
+  )('has a default that it allows: %s', (name) => {
+    expect(() => readOption(name, OPTIONS[name], OPTIONS[name].default, 'default')).not.toThrow();
+  });
 
   it.each(OPTION_NAMES)('has a one-line doc: %s', (name) => {
     expect(OPTIONS[name].doc).toMatch(/^[^\n{}]{10,120}$/);

@@ -11,14 +11,13 @@ describe('docs/reference/errors.md', () => {
     expect([...described.keys()]).toEqual(Object.keys(ERROR_TABLE));
   });
 
-  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])(
-    'says of %s when it comes, and what the table says',
-    (code) => {
-      const { policy, exit, advice } = ERROR_TABLE[code];
-      const [when, facts, ...rest] = (described.get(code) ?? '').split('\n\n');
-      expect(when).toMatch(/^[A-Z].{20,}\.$/s);
-      expect(facts).toBe(`- Policy: ${policy}, exit code ${exit}\n- What to do: ${advice}`);
-      expect(rest).toEqual([]);
-    },
-  );
+  it.each(
+    Object.keys(ERROR_TABLE) as ErrorCode[],
+  )('says of %s when it comes, and what the table says', (code) => {
+    const { policy, exit, advice } = ERROR_TABLE[code];
+    const [when, facts, ...rest] = (described.get(code) ?? '').split('\n\n');
+    expect(when).toMatch(/^[A-Z].{20,}\.$/s);
+    expect(facts).toBe(`- Policy: ${policy}, exit code ${exit}\n- What to do: ${advice}`);
+    expect(rest).toEqual([]);
+  });
 });

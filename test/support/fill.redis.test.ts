@@ -68,18 +68,19 @@ describe('filling', () => {
     expect(await values(2)).not.toEqual(first);
   });
 
-  it.each([{ compressible: true }, { compressible: false }, { populate: true }])(
-    'sets many strings: %o',
-    async (options) => {
-      await fillStrings(server, 100_000, 100, { ...options, prefix: 'p' });
-      expect(await server.call('DBSIZE')).toBe(100_000);
-      const values = await server.pipeline([
-        ['GET', 'p:0'],
-        ['GET', 'p:99999'],
-      ]);
-      expect(values.map((value) => (value as Buffer).length)).toEqual([100, 100]);
-    },
-  );
+  it.each([
+    { compressible: true },
+    { compressible: false },
+    { populate: true },
+  ])('sets many strings: %o', async (options) => {
+    await fillStrings(server, 100_000, 100, { ...options, prefix: 'p' });
+    expect(await server.call('DBSIZE')).toBe(100_000);
+    const values = await server.pipeline([
+      ['GET', 'p:0'],
+      ['GET', 'p:99999'],
+    ]);
+    expect(values.map((value) => (value as Buffer).length)).toEqual([100, 100]);
+  });
 
   it('tells when the server refuses', async () => {
     await server.call('CONFIG', 'SET', 'maxmemory', '1mb');

@@ -39,25 +39,24 @@ const CASES: [string, Buffer, Partial<AofWalkerOptions>][] = [
 ];
 
 describe('AofWalker', () => {
-  it.each(CASES)(
-    'says the same of %s cut at every position, byte by byte, and with big commands',
-    (_, aof, options) => {
-      const expected = said(walkAof(aof, [], options));
-      for (let at = 0; at <= aof.length; at++) expect(said(walkAof(aof, [at], options))).toEqual(expected);
-      const each = Array.from({ length: aof.length }, (__, i) => i);
-      expect(said(walkAof(aof, each, options))).toEqual(expected);
-      fc.assert(
-        fc.property(fc.array(fc.nat(aof.length), { maxLength: 6 }), (cuts) => {
-          const sorted = cuts.sort((a, b) => a - b);
-          expect(said(walkAof(aof, sorted, options))).toEqual(expected);
-          const big = walkAof(aof, sorted, { ...options, bigCommandBytes: 30 });
-          expect(big.sink.told).toEqual((expected as unknown[])[1]);
-          expect(big.end.validTo).toBe((expected as Walked['end'][])[2]?.validTo);
-        }),
-        { numRuns: 100 },
-      );
-    },
-  );
+  it.each(
+    CASES,
+  )('says the same of %s cut at every position, byte by byte, and with big commands', (_, aof, options) => {
+    const expected = said(walkAof(aof, [], options));
+    for (let at = 0; at <= aof.length; at++) expect(said(walkAof(aof, [at], options))).toEqual(expected);
+    const each = Array.from({ length: aof.length }, (__, i) => i);
+    expect(said(walkAof(aof, each, options))).toEqual(expected);
+    fc.assert(
+      fc.property(fc.array(fc.nat(aof.length), { maxLength: 6 }), (cuts) => {
+        const sorted = cuts.sort((a, b) => a - b);
+        expect(said(walkAof(aof, sorted, options))).toEqual(expected);
+        const big = walkAof(aof, sorted, { ...options, bigCommandBytes: 30 });
+        expect(big.sink.told).toEqual((expected as unknown[])[1]);
+        expect(big.end.validTo).toBe((expected as Walked['end'][])[2]?.validTo);
+      }),
+      { numRuns: 100 },
+    );
+  });
 
   it('gives commands, timestamps and where they stand', () => {
     const { sink, end } = walkAof(written);

@@ -112,20 +112,20 @@ describe('openFileSource', () => {
     expect(taker.parts[0]?.[1].equals(bytes)).toBe(true);
   });
 
-  it.each(['preamble', 'preamble/appendonly.aof.manifest'])(
-    'reads the files that a manifest names: %s',
-    async (name) => {
-      const { source, taker } = await take(join(fixtures, 'aof', name));
-      expect(source.kind).toBe('aof-dir');
-      expect(taker.parts.map(([part]) => part)).toEqual([
-        'appendonly.aof.2.base.rdb',
-        'appendonly.aof.2.incr.aof',
-      ]);
-      const whole = readFileSync(join(fixtures, 'aof/preamble.aof'));
-      expect(Buffer.concat(taker.parts.map(([, content]) => content)).equals(whole)).toBe(true);
-      expect([source.bytesRead, source.bytesTotal]).toEqual([whole.length, whole.length]);
-    },
-  );
+  it.each([
+    'preamble',
+    'preamble/appendonly.aof.manifest',
+  ])('reads the files that a manifest names: %s', async (name) => {
+    const { source, taker } = await take(join(fixtures, 'aof', name));
+    expect(source.kind).toBe('aof-dir');
+    expect(taker.parts.map(([part]) => part)).toEqual([
+      'appendonly.aof.2.base.rdb',
+      'appendonly.aof.2.incr.aof',
+    ]);
+    const whole = readFileSync(join(fixtures, 'aof/preamble.aof'));
+    expect(Buffer.concat(taker.parts.map(([, content]) => content)).equals(whole)).toBe(true);
+    expect([source.bytesRead, source.bytesTotal]).toEqual([whole.length, whole.length]);
+  });
 
   it("finds the manifest in Redis's folder within the folder of its data", async () => {
     mkdirSync(join(temp.path, 'data/appendonlydir'), { recursive: true });

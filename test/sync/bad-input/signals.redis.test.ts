@@ -59,26 +59,26 @@ describe('SIGTERM', () => {
     expect(naru.eventsOf('done')).toEqual([]);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    'in the stream, as %s: applies what was received',
-    async (signal) => {
-      const writer = new Writer(source, { seed: 13, rate: 5000 });
-      await writer.start();
-      const naru = startSync(source.url, target.url);
-      await naru.untilEvent('synced');
-      await writer.until(1000);
-      await writer.stop();
-      const offset = Number((await source.info('replication')).get('master_repl_offset'));
-      await naru.untilEvent('progress', (event) => event.lagBytes === 0, naru.events.length);
-      const begin = performance.now();
-      expect((await naru.stop(signal)).code, naru.stderr).toBe(0);
-      expect(performance.now() - begin).toBeLessThan(3000);
-      expect(naru.eventsOf('done')[0]).toMatchObject({ lagBytes: 0 });
-      expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);
-      expect(await compare(source, target)).toEqual([]);
-      expect(await target.call('KEYS', 'naru:*')).toEqual([]);
-    },
-  );
+  it.each([
+    'SIGTERM',
+    'SIGINT',
+  ] as const)('in the stream, as %s: applies what was received', async (signal) => {
+    const writer = new Writer(source, { seed: 13, rate: 5000 });
+    await writer.start();
+    const naru = startSync(source.url, target.url);
+    await naru.untilEvent('synced');
+    await writer.until(1000);
+    await writer.stop();
+    const offset = Number((await source.info('replication')).get('master_repl_offset'));
+    await naru.untilEvent('progress', (event) => event.lagBytes === 0, naru.events.length);
+    const begin = performance.now();
+    expect((await naru.stop(signal)).code, naru.stderr).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(3000);
+    expect(naru.eventsOf('done')[0]).toMatchObject({ lagBytes: 0 });
+    expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);
+    expect(await compare(source, target)).toEqual([]);
+    expect(await target.call('KEYS', 'naru:*')).toEqual([]);
+  });
 
   it('in the stream while the target does not answer: says after --drain-timeout how much is missing', async () => {
     const naru = startSync(source.url, proxy.url, ['--drain-timeout', '300ms']);

@@ -6,6 +6,7 @@ import { fill, fillStrings } from '../../support/fill.ts';
 import type { Naru } from '../../support/naru.ts';
 import { CutAfterBytes, FaultProxy, Reject } from '../../support/proxy.ts';
 import { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 import { Writer } from '../../support/writers.ts';
 
 interface Setup {
@@ -42,8 +43,7 @@ async function endsEqual(naru: Naru, { source, target }: Setup): Promise<void> {
   const mark = `mark:${naru.events.length}`;
   await source.call('SET', mark, 1);
   const offset = Number((await source.info('replication')).get('master_repl_offset'));
-  const from = naru.events.length;
-  await naru.untilEvent('progress', (event) => event.lagBytes === 0 && event.waiting === undefined, from);
+  await until('the mark is in the target', async () => (await target.call('EXISTS', mark)) === 1);
   const { code } = await naru.stop('SIGTERM');
   expect(code, naru.stderr).toBe(0);
   expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);
@@ -95,8 +95,9 @@ describe('the stream', () => {
       const from = naru.events.length;
       if (round % 2 === 0) await setup.source.call('CLIENT', 'KILL', 'TYPE', 'replica');
       else setup.proxy.use(CutAfterBytes(10_007, 'to-client'));
-      await naru.untilEvent('error', isRetry, from);
-      await naru.untilEvent('progress', (event) => event.waiting === undefined, from + 1);
+      const lost = await naru.untilEvent('error', isRetry, from);
+      // Progress from before the error knows of no waiting either.
+      await naru.untilEvent('progress', (event) => event.waiting === undefined, naru.events.indexOf(lost));
       await writer.until(500);
     }
     await writer.stop();
