@@ -4,27 +4,37 @@ import type { Target } from '../target/target.ts';
 /**
  * Writes an XADD without IDMP or IDMPAUTO; false: it has neither, the caller forwards it. Redis 8.6 (t_stream.c, xaddCommand) tells its replicas
  * the id that an entry got and the producer's, but takes both from its own master only. So the entry is the same in the target, and what the
- * source remembers of the producer (for 100 s by default) is not.
+ * source remembers of the producer (for 100 s by default) is not. A repetition, which added nothing, is told with `*` for the id: it is left out.
  *
  *     XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO producer | IDMP producer item]
  *         [MAXLEN | MINID [= | ~] threshold [LIMIT count]] id field value ...
  */
 export function addWithoutIdempotency(command: CommandView, target: Target, db: number): boolean {
-  for (let index = 2; index < command.argc; ) {
-    // An id, which ends the options. Most entries have no options at all.
-    if ((command.buf[command.argStart[index] as number] as number) <= NINE) return false;
+  let from = 0;
+  let to = 0;
+  let index = 2;
+  // The id ends the options. Most entries have no options at all.
+  while (index < command.argc && firstByte(command, index) > NINE) {
     const word = command.text(index).toUpperCase();
     if (word === 'IDMP' || word === 'IDMPAUTO') {
-      write(command, target, db, index, index + (word === 'IDMP' ? 3 : 2));
-      return true;
+      from = index;
+      index += word === 'IDMP' ? 3 : 2;
+      to = index;
+    } else {
+      index += word === 'MAXLEN' || word === 'MINID' ? trimWords(command, index) : word === 'LIMIT' ? 2 : 1;
     }
-    index += word === 'MAXLEN' || word === 'MINID' ? trimWords(command, index) : word === 'LIMIT' ? 2 : 1;
   }
-  return false;
+  if (from === 0 || index >= command.argc) return false;
+  if (firstByte(command, index) !== STAR) write(command, target, db, from, to);
+  return true;
 }
 
+const STAR = 0x2a;
 /** digits, and `*` and `-` before them */
 const NINE = 0x39;
+
+const firstByte = (command: CommandView, index: number): number =>
+  command.buf[command.argStart[index] as number] as number;
 
 /** `MAXLEN ~ 10` or `MAXLEN 10` */
 function trimWords(command: CommandView, index: number): number {

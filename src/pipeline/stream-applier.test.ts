@@ -121,6 +121,12 @@ describe('StreamApplier', () => {
     expect(written(apply([command], { setTakesPxat: false }))).toEqual(expected.map((line) => `0> ${line}`));
   });
 
+  it('leaves out an XADD that an idempotent producer repeated', () => {
+    const commands = ['XADD k IDMP p i * f v', 'XADD k IDMPAUTO p MAXLEN ~ 9 * f v'];
+    expect(written(apply(commands))).toEqual([]);
+    expect(written(apply(['XADD k * IDMP p']))).toEqual(['0> XADD k * IDMP p']);
+  });
+
   it('makes the expiry of a command too large to hold absolute by a command behind it', () => {
     const large = 'x'.repeat(200);
     for (const [command, atMs] of [

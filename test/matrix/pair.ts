@@ -93,6 +93,7 @@ async function refused(naru: Naru, target: RedisServer): Promise<string[]> {
 async function differences(source: RedisServer, target: RedisServer): Promise<string[]> {
   const [known, knownThere] = await Promise.all([streamFields(source), streamFields(target)]);
   const unsharedStreamFields = [
+    ...PRODUCERS,
     ...known.filter((name) => !knownThere.includes(name)),
     ...knownThere.filter((name) => !known.includes(name)),
   ];
@@ -102,6 +103,9 @@ async function differences(source: RedisServer, target: RedisServer): Promise<st
     ...(await compareNewer(source, target)),
   ];
 }
+
+/** What Redis 8.6 remembers of idempotent producers: nothing that a client could write. */
+const PRODUCERS = ['pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates'];
 
 /** Before Redis 7.2, of which every Valkey says it is. */
 async function tellsOfConsumers(server: RedisServer): Promise<boolean> {
