@@ -8,7 +8,7 @@ import { StreamApplier } from '../pipeline/stream-applier.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
-import type { LaneListener } from '../target/redis/lane.ts';
+import type { LaneListener } from '../target/redis/lane-options.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
 import { canRestore, type NodeFacts, setTakesPxat } from './facts.ts';

@@ -79,7 +79,7 @@ export function walkAof(
   for (const cut of [...cuts, aof.length]) {
     // A copy, wiped afterwards: a view that is kept beyond the call would be seen.
     const slice = Buffer.from(aof.subarray(pos, cut));
-    walker.write(slice, 0, slice.length);
+    for (let at = 0; at < slice.length && !walker.stopped; ) at = walker.write(slice, at, slice.length);
     slice.fill(0xee);
     pos = cut;
   }

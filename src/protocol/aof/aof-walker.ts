@@ -98,14 +98,19 @@ export class AofWalker {
     return this.#state === STOPPED;
   }
 
-  /** Takes `buf[start, end)`. Throws FormatError, after which the walker is of no further use. */
-  write(buf: Buffer, start: number, end: number): void {
+  /**
+   * Takes `buf[start, end)` and returns the position up to which it took the bytes: less than `end` where its RDB wants to go on in another
+   * call (see RdbWalker), and once it is `stopped`. Throws FormatError, after which the walker is of no further use.
+   */
+  write(buf: Buffer, start: number, end: number): number {
     let pos = start;
     while (pos < end && this.#state !== STOPPED) {
       const next = this.#step(buf, pos, end);
       this.#offset += next - pos;
       pos = next;
+      if (this.#state === RDB && pos < end && this.#offset > 0) return pos;
     }
+    return pos;
   }
 
   /** The file is over. Throws FormatError 'truncated' where its RDB is not whole. */

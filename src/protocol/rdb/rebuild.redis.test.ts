@@ -1,7 +1,7 @@
 /** Each key of a fixture, restored and rebuilt side by side in a real server: the two must not differ. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Collector } from '../../../test/fuzz/rdb-collect.ts';
+import { Collector, writeAll } from '../../../test/fuzz/rdb-collect.ts';
 import { CommandCollector } from '../../../test/fuzz/rdb-commands.ts';
 import { RedisServer } from '../../../test/support/redis-server.ts';
 import { Crc64 } from '../checksum/crc64.ts';
@@ -46,7 +46,7 @@ function dumps(name: string): Dumped[] {
     if (e.db === 0) all.push({ key, type: e.type, value, payload });
   };
   const walker = new RdbWalker(sink, { bigEntryBytes: 1 << 24 });
-  walker.write(rdb, 0, rdb.length);
+  writeAll(walker, rdb, 0, rdb.length);
   walker.end();
   return all;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as b from '../../../test/fuzz/rdb-build.ts';
-import { Collector, collect, type Entry, ValueCollector } from '../../../test/fuzz/rdb-collect.ts';
+import { Collector, collect, type Entry, ValueCollector, writeAll } from '../../../test/fuzz/rdb-collect.ts';
 import { FormatError } from '../format-error.ts';
 import type { EntryView } from './sink.ts';
 import { skipValue } from './skip.ts';
@@ -153,8 +153,8 @@ describe('RdbWalker', () => {
     const followed = b.bytes(everything, everything, 'more');
     for (const start of [0, 1, everything.length - 9, everything.length - 3]) {
       const walker = new RdbWalker(new Collector(), { bigEntryBytes: 100 });
-      expect(walker.write(followed, 0, start)).toBe(start);
-      expect(walker.write(followed, start, followed.length)).toBe(everything.length);
+      expect(writeAll(walker, followed, 0, start)).toBe(start);
+      expect(writeAll(walker, followed, start, followed.length)).toBe(everything.length);
       expect(walker).toMatchObject({ finished: true, offset: everything.length });
       expect(walker.write(followed, everything.length, followed.length)).toBe(everything.length);
       walker.end();
@@ -327,8 +327,8 @@ describe('RdbWalker', () => {
         );
       };
       const walker = new RdbWalker(sink, { bigEntryBytes: 1000 });
-      walker.write(rdb, 0, cut);
-      walker.write(rdb, cut, rdb.length);
+      writeAll(walker, rdb, 0, cut);
+      writeAll(walker, rdb, cut, rdb.length);
       expect(values).toEqual(['9 a 0131', `14 ${'k'.repeat(100)} 010161`]);
     }
   });

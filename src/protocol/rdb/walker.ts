@@ -55,6 +55,7 @@ export class RdbWalker {
   readonly #told: Information;
   readonly #view: EntryView = emptyEntry();
   readonly #big = new BigValue();
+  #bigEnded = false;
   #state = MAGIC;
   #offset = 0;
   #entryOffset = 0;
@@ -96,15 +97,16 @@ export class RdbWalker {
 
   /**
    * Walks `buf[start, end)` and returns the position up to which it took the bytes: at the RDB's end that behind it; and less than `end`,
-   * perhaps nothing, while it still has to give out what it held of a big entry. The caller comes again with the rest: so one call never
-   * gives out much more than it was given.
+   * perhaps nothing, while it still has to give out what it held of a big entry, and when a big entry has ended. The caller comes again with
+   * the rest: so one call never gives out much more than it was given, and who takes a big entry can finish it before the next begins.
    */
   write(buf: Buffer, start: number, end: number): number {
     const origin = this.#offset - start;
     this.#start = start;
     let pos = start;
+    this.#bigEnded = false;
     if (this.#big.draining) this.#drain();
-    while (pos < end && this.#state !== DONE && !this.#big.draining) {
+    while (pos < end && this.#state !== DONE && !this.#big.draining && !this.#bigEnded) {
       if (this.#state === PASS) pos = this.#pass(buf, pos, end, origin);
       else if (this.#state === BIG) pos = this.#feed(buf, pos, end, origin);
       else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
@@ -308,6 +310,7 @@ export class RdbWalker {
 
   #leaveBig(offset: number): void {
     this.#big.drop();
+    this.#bigEnded = true;
     this.#state = OPCODE;
     this.#entryOffset = offset;
   }

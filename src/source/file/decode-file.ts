@@ -72,14 +72,29 @@ class Decoding implements FileConsumer {
   }
 
   write(slice: Buffer): Wish | Promise<Wish> {
-    try {
-      this.#walker.write(slice, 0, slice.length);
-    } catch (error) {
-      throw this.#named(error);
-    }
+    const taken = this.#take(slice, 0);
+    if (taken < slice.length && !this.#walker.stopped) return this.#writeRest(slice, taken);
     const wish = this.#walker.stopped ? 'enough' : 'more';
     const wait = this.#options.breathe?.();
     return wait === undefined ? wish : wait.then(() => wish);
+  }
+
+  /** The walker wants to be called again for the rest: who takes its entries breathes in between. */
+  async #writeRest(slice: Buffer, from: number): Promise<Wish> {
+    for (let at = from; at < slice.length && !this.#walker.stopped; ) {
+      await this.#options.breathe?.();
+      at = this.#take(slice, at);
+    }
+    await this.#options.breathe?.();
+    return this.#walker.stopped ? 'enough' : 'more';
+  }
+
+  #take(slice: Buffer, from: number): number {
+    try {
+      return this.#walker.write(slice, from, slice.length);
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   partEnds(part: FilePart): Wish | Promise<Wish> {

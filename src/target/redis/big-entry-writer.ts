@@ -12,7 +12,8 @@ export const PART_PREFIX = 'naru:part:';
 
 /**
  * Writes an entry too large to be held: its elements go in chunks to a key of Naru's own, which gets its expiry and its name at the very
- * end, in one step. So a key with the entry's name is always whole, whatever is killed meanwhile. What an earlier try left is removed first.
+ * end, in one step, and only when no part was refused. So a key with the entry's name is always whole, whatever is killed meanwhile. What an
+ * earlier try left is removed first.
  */
 export function bigEntryWriter(lane: Lane, entry: EntryView, onConflict: OnConflict, job: string): ValueSink {
   const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
@@ -24,16 +25,27 @@ export function bigEntryWriter(lane: Lane, entry: EntryView, onConflict: OnConfl
   const rebuildEnd = rebuild.end.bind(rebuild);
   rebuild.end = () => {
     rebuildEnd();
-    const expires = expireAtMs >= 0;
-    if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
-    if (onConflict === 'overwrite') {
-      commands.write(expires ? Kind.RENAME_EXPIRING : Kind.ENTRY, 'RENAME', part, key);
-    } else {
-      commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
-      commands.write(Kind.PART, 'UNLINK', part);
-    }
+    lane.whenAnswered(() => finish(commands, part, key, expireAtMs, onConflict));
   };
   return rebuild;
+}
+
+/** The entry is all there: its expiry, then its name. */
+function finish(
+  commands: LaneCommands,
+  part: Buffer,
+  key: Buffer,
+  expireAtMs: number,
+  onConflict: OnConflict,
+): void {
+  const expires = expireAtMs >= 0;
+  if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
+  if (onConflict === 'overwrite') {
+    commands.write(expires ? Kind.RENAME_EXPIRING : Kind.ENTRY, 'RENAME', part, key);
+  } else {
+    commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
+    commands.write(Kind.PART, 'UNLINK', part);
+  }
 }
 
 /** Commands of one entry, written to a lane argument by argument. */

@@ -3,31 +3,8 @@ import type { Connection } from '../../net/connection.ts';
 import { Output } from '../../protocol/resp/output.ts';
 import { ReplyScanner } from '../../protocol/resp/reply-scanner.ts';
 import { InFlight, Kind } from './in-flight.ts';
+import type { LaneCounters, LaneListener, LaneOptions } from './lane-options.ts';
 import { LaneReplies } from './lane-replies.ts';
-
-export interface LaneOptions {
-  /** most bytes that are sent and not yet answered */
-  inFlightBytes: number;
-  /** the key (in database 0) that takes the checkpoint */
-  checkpointKey: string;
-  /** the text of the checkpoint at a source offset */
-  checkpointAt(offset: number, db: number): string;
-  /** whether a key that exists already is passed over instead of being an error */
-  skipExisting: boolean;
-}
-
-export interface LaneListener {
-  /** `checkpointed`: the target's checkpoint says so too; else there was nothing to write for these bytes. */
-  onAcked(offset: number, db: number, checkpointed: boolean): void;
-  onFailure(error: NaruError): void;
-}
-
-/** Counts of what the target has acknowledged. */
-export interface LaneCounters {
-  keys: number;
-  skipped: number;
-  commands: number;
-}
 
 interface Commit {
   /** index of the first command that it does not stand for */
@@ -87,6 +64,8 @@ export class Lane {
   #markedOffset = 0;
   /** the pump has no more input at the moment */
   #idle = false;
+  /** outside of transactions: what is to be written once everything before it is answered */
+  #after: (() => void) | undefined;
   #waiting: { resolve: () => void; drained: boolean } | undefined;
 
   constructor(options: LaneOptions, listener: LaneListener) {
@@ -121,6 +100,7 @@ export class Lane {
     this.#mark = undefined;
     this.#markedOffset = offset;
     this.#partial = false;
+    this.#after = undefined;
     const space = Buffer.allocUnsafe(REPLY_SPACE);
     const scanner = new ReplyScanner(
       new LaneReplies(this.#inFlight, {
@@ -155,7 +135,7 @@ export class Lane {
 
   get ready(): boolean {
     const connection = this.#connection;
-    if (connection === undefined || connection.bufferedBytes > SOCKET_BYTES) return false;
+    if (connection === undefined || connection.bufferedBytes > SOCKET_BYTES || this.#after) return false;
     return (
       this.inFlightBytes <= this.#options.inFlightBytes &&
       this.#inFlight.head - this.#inFlight.tail < InFlight.limit
@@ -165,7 +145,10 @@ export class Lane {
   get isDrained(): boolean {
     return (
       this.#connection === undefined ||
-      (this.#commits.length === 0 && this.#offset === this.#committedOffset && !this.#open)
+      (this.#commits.length === 0 &&
+        this.#offset === this.#committedOffset &&
+        !this.#open &&
+        this.#after === undefined)
     );
   }
 
@@ -212,6 +195,15 @@ export class Lane {
     this.#runKind = kind;
   }
 
+  /**
+   * Has `write` write what must not be done where anything before it is refused. In a transaction that is so anyway; outside of one it is
+   * written when all before it is answered, and the lane is not `ready` until then: nothing else may be written meanwhile.
+   */
+  whenAnswered(write: () => void): void {
+    if (this.#exact) write();
+    else this.#after = write;
+  }
+
   hold(on: boolean): void {
     this.#holding = on;
   }
@@ -225,7 +217,12 @@ export class Lane {
     this.#idle = idle;
     if (this.#connection === undefined) return;
     this.#endRun();
-    if (!this.#partial) {
+    if (this.#after !== undefined && this.#inFlight.tail === this.#inFlight.head) {
+      const write = this.#after;
+      this.#after = undefined;
+      write();
+    }
+    if (!this.#partial && this.#after === undefined) {
       if (this.#exact) this.#commitTransaction();
       else this.#checkpoint();
     }
@@ -351,7 +348,7 @@ export class Lane {
       );
       return;
     }
-    if (!this.#exact && this.#checkpointDue) this.breathe(this.#idle);
+    if (this.#after !== undefined || (!this.#exact && this.#checkpointDue)) this.breathe(this.#idle);
     this.#wake();
   }
 

@@ -8,7 +8,8 @@ import type { OnConflict, RawCommandSink, Target } from '../target.ts';
 import { bigEntryWriter } from './big-entry-writer.ts';
 import { EntryWriter } from './entry-writer.ts';
 import { Kind } from './in-flight.ts';
-import { Lane, type LaneCounters, type LaneListener } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { LaneCounters, LaneListener } from './lane-options.ts';
 
 export interface RedisTargetOptions {
   inFlightBytes: number;

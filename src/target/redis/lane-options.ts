@@ -1,0 +1,26 @@
+/** What a lane is told, and what it tells. */
+import type { NaruError } from '../../errors/errors.ts';
+
+export interface LaneOptions {
+  /** most bytes that are sent and not yet answered */
+  inFlightBytes: number;
+  /** the key (in database 0) that takes the checkpoint */
+  checkpointKey: string;
+  /** the text of the checkpoint at a source offset */
+  checkpointAt(offset: number, db: number): string;
+  /** whether a key that exists already is passed over instead of being an error */
+  skipExisting: boolean;
+}
+
+export interface LaneListener {
+  /** `checkpointed`: the target's checkpoint says so too; else there was nothing to write for these bytes. */
+  onAcked(offset: number, db: number, checkpointed: boolean): void;
+  onFailure(error: NaruError): void;
+}
+
+/** Counts of what the target has acknowledged. */
+export interface LaneCounters {
+  keys: number;
+  skipped: number;
+  commands: number;
+}
