@@ -34,6 +34,7 @@ describe('help', () => {
     ['--help'],
     ['sync', '--help'],
     ['restore', '--help'],
+    ['dump', '--help'],
     ['decode', '--help'],
   ])('naru %s %s', async (...args) => {
     const { out } = await run(args);

@@ -5,6 +5,7 @@ import { scrub } from '../config/scrub.ts';
 import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
 import { runDecode } from './commands/decode.ts';
+import { runDump } from './commands/dump.ts';
 import { runRestore } from './commands/restore.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
@@ -59,6 +60,14 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .action((flags: Record<string, unknown>) => finish(runRestore(flags, context)));
   addFlags(restore, 'restore');
   restore.addHelpText('after', helpFooter());
+  const dump = program
+    .command('dump')
+    .description('Write all data of a server to an RDB file.')
+    .usage('--from <url> --to <path> [options]')
+    .allowExcessArguments(false)
+    .action((flags: Record<string, unknown>) => finish(runDump(flags, context)));
+  addFlags(dump, 'dump');
+  dump.addHelpText('after', helpFooter());
   const decode = program
     .command('decode')
     .description('Tell what an RDB or AOF file holds: as JSON, as commands, or in numbers.')

@@ -131,6 +131,12 @@ const table = {
     exit: 1,
     advice: 'The file is not whole: copy it again, or take another backup.',
   },
+  FILE_EXISTS: { policy: 'stop', exit: 2, advice: 'Name another file, or say --overwrite.' },
+  FILE_UNWRITABLE: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'Check the path, the permissions and the space on the disk.',
+  },
   UNTIL_TOO_EARLY: {
     policy: 'stop',
     exit: 2,

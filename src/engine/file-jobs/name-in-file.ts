@@ -6,6 +6,7 @@ import type { BigCommand, CommandView } from '../../protocol/resp/command-walker
 import { decodeFile } from '../../source/file/decode-file.ts';
 import { openFileSource } from '../../source/file/file-source.ts';
 import { DecodedSink } from '../../target/file/decoded-sink.ts';
+import { ignoredValue } from './key-counter.ts';
 
 /** What stands at an offset of a file, for an error's words: the file is read again up to there. */
 export async function nameInFile(path: string, offset: number): Promise<Named> {
@@ -36,7 +37,7 @@ class Finder extends DecodedSink {
 
   protected value(entry: EntryView): ValueSink {
     this.entry(entry);
-    return ignored;
+    return ignoredValue;
   }
 
   protected library(): void {}
@@ -55,20 +56,3 @@ class Finder extends DecodedSink {
     throw new Error('found');
   }
 }
-
-const nothing = (): void => {};
-
-const ignored: ValueSink = {
-  begin: nothing,
-  element: nothing,
-  elementLength: nothing,
-  elementPart: nothing,
-  score: nothing,
-  fieldExpireAt: nothing,
-  streamEntry: nothing,
-  streamMeta: nothing,
-  streamGroup: nothing,
-  streamConsumer: nothing,
-  streamPending: nothing,
-  end: nothing,
-};

@@ -10,7 +10,7 @@ import { type FilePart, type FileSource, openFileSource } from '../../source/fil
 import { RedisTarget } from '../../target/redis/redis-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
-import { canRestore, type NodeFacts } from '../facts.ts';
+import { canRestore, isBefore7, type NodeFacts, setTakesPxat } from '../facts.ts';
 import { Meter } from '../meter.ts';
 import { countKeys, precheckTarget } from '../precheck.ts';
 import { type Run, startRun } from '../run.ts';
@@ -150,6 +150,7 @@ export class RestoreJob {
       {
         inFlightBytes: inFlight,
         onConflict: onConflict ?? 'overwrite',
+        before7: isBefore7(this.#facts),
         job: this.#job,
         checkpointKey: key,
         checkpointAt: (offset, db) => formatCheckpoint({ phase: 'snapshot', replid: NO_REPLID, offset, db }),
@@ -173,6 +174,7 @@ export class RestoreJob {
       checkpointKey: key,
       arrivalMs: () => this.#arrivalMs(source),
       onGetAck: () => {},
+      setTakesPxat: setTakesPxat(this.#facts),
     });
     this.#transactions = new WholeTransactions(this.#stream, COMMAND_BYTES_MAX);
     return target;

@@ -1,0 +1,188 @@
+import type { ResolvedDumpOptions } from '../../config/file-options.ts';
+import { NaruError } from '../../errors/errors.ts';
+import { openClient } from '../../net/client.ts';
+import { describeEndpoint } from '../../net/url.ts';
+import { toFormatFailure } from '../../pipeline/format-failure.ts';
+import { FormatError } from '../../protocol/format-error.ts';
+import { RdbWalker } from '../../protocol/rdb/walker.ts';
+import { type Psync, psync, SILENCE_MS } from '../../source/redis/psync.ts';
+import { SnapshotReceiver } from '../../source/redis/snapshot-receiver.ts';
+import type { ByteTaker } from '../../target/file/paced-writer.ts';
+import { type DumpOutput, dumpToStream, openRdbFile } from '../../target/file/rdb-file.ts';
+import { toNaruError } from '../error-event.ts';
+import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
+import { readFacts } from '../facts.ts';
+import { Meter } from '../meter.ts';
+import { type Run, startRun } from '../run.ts';
+import { KeyCounter } from './key-counter.ts';
+
+const STDOUT = '-';
+/** Values are not wanted: those that are larger need not be held. */
+const BIG_ENTRY_BYTES = 1024 * 1024;
+
+/** `naru dump`. `out` takes the bytes where the target is `-`. */
+export function dump(options: ResolvedDumpOptions, out: ByteTaker): Run {
+  return startRun((emit) => new DumpJob(options, out, emit));
+}
+
+/**
+ * Asks a source for a full copy as a replica does, and writes its bytes down as they come. They are walked on the way, so that a copy whose checksum
+ * does not match, or that breaks off, never gets the file's name.
+ */
+export class DumpJob {
+  readonly #options: ResolvedDumpOptions;
+  readonly #out: ByteTaker;
+  readonly #emit: (event: SyncEvent) => void;
+  readonly #meter = new Meter();
+  readonly #node: string;
+  readonly #stopping = new AbortController();
+  readonly #counter = new KeyCounter();
+  readonly #walker = new RdbWalker(this.#counter, { bigEntryBytes: BIG_ENTRY_BYTES });
+  #bytes = 0;
+  #size: number | undefined;
+  #position = { replid: '', offset: 0 };
+
+  constructor(options: ResolvedDumpOptions, out: ByteTaker, emit: (event: SyncEvent) => void) {
+    this.#options = options;
+    this.#out = out;
+    this.#emit = emit;
+    this.#node = describeEndpoint(options.from);
+  }
+
+  stop(): void {
+    this.#stopping.abort(new NaruError('STOPPED_EARLY', 'Stopped before the file was whole'));
+  }
+
+  async run(): Promise<DoneEvent> {
+    const { to, overwrite } = this.#options;
+    const output = to === STDOUT ? dumpToStream(this.#out) : await openRdbFile(to, overwrite);
+    const timer = setInterval(() => this.#progress(), this.#options.progressInterval);
+    try {
+      const sourceVersion = await this.#version();
+      await this.#transfer(output, await this.#ask(sourceVersion));
+      this.#stopping.signal.throwIfAborted();
+      await output.commit();
+      return this.#done();
+    } catch (error) {
+      await output.discard();
+      throw this.#stopping.signal.aborted ? this.#stopping.signal.reason : error;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  // ---- the source
+
+  get #connecting(): { tls: object; timeoutMs: number; side: 'source'; signal: AbortSignal } {
+    const { fromTls = {}, connectTimeout } = this.#options;
+    return { tls: fromTls, timeoutMs: connectTimeout, side: 'source', signal: this.#stopping.signal };
+  }
+
+  async #version(): Promise<string> {
+    const client = await openClient({ ...this.#options.from, db: 0 }, this.#connecting);
+    try {
+      return (await readFacts(client)).version;
+    } finally {
+      client.connection.destroy();
+    }
+  }
+
+  #ask(sourceVersion: string): Promise<Psync> {
+    const { from, psyncCommand, to } = this.#options;
+    const options = { ...this.#connecting, psyncCommand };
+    return psync({ ...from, db: 0 }, options, undefined, (replid, offset) => {
+      this.#position = { replid, offset };
+      this.#emit({
+        event: 'started',
+        source: this.#node,
+        target: to,
+        sourceVersion,
+        targetVersion: 'RDB',
+        replid,
+        offset,
+      });
+    });
+  }
+
+  // ---- the bytes
+
+  async #transfer(output: DumpOutput, { connection, result, takeRest }: Psync): Promise<void> {
+    if (result.kind !== 'full' && result.kind !== 'full-eof') {
+      connection.destroy();
+      throw new NaruError('INTERNAL', `A full copy was asked for, the answer is ${result.kind}`);
+    }
+    if (result.kind === 'full') this.#size = result.size;
+    const { signal } = this.#stopping;
+    const onStop = (): void => connection.destroy(toNaruError(signal.reason));
+    signal.addEventListener('abort', onStop, { once: true });
+    try {
+      if (signal.aborted) onStop();
+      const receiver = new SnapshotReceiver(connection, result, SILENCE_MS);
+      for await (const chunk of receiver.chunks(takeRest)) {
+        this.#walk(chunk);
+        await this.#write(output, chunk);
+      }
+      this.#checked(() => this.#walker.end());
+    } finally {
+      signal.removeEventListener('abort', onStop);
+    }
+  }
+
+  #walk(chunk: Buffer): void {
+    const walker = this.#walker;
+    let pos = 0;
+    this.#checked(() => {
+      while (pos < chunk.length && !walker.finished) pos = walker.write(chunk, pos, chunk.length);
+    });
+    this.#bytes += chunk.length;
+    if (pos === chunk.length) return;
+    const offset = this.#bytes - chunk.length + pos;
+    const text = `The RDB ends at offset ${offset}, and the source sends more`;
+    throw new NaruError('BAD_FORMAT', text, { side: 'source', node: this.#node, offset });
+  }
+
+  #checked(walk: () => void): void {
+    try {
+      walk();
+    } catch (error) {
+      throw error instanceof FormatError ? toFormatFailure(error, this.#node) : error;
+    }
+  }
+
+  async #write(output: DumpOutput, chunk: Buffer): Promise<void> {
+    try {
+      output.writer.write(chunk);
+      await output.writer.room();
+    } catch (error) {
+      throw output.explain(error);
+    }
+  }
+
+  // ---- telling
+
+  get #counters(): Counters {
+    return { keys: this.#counter.keys, skipped: 0, commands: 0, bytes: this.#bytes };
+  }
+
+  #progress(): void {
+    this.#emit(
+      this.#meter.progress({
+        ...this.#counters,
+        phase: this.#position.replid === '' ? 'connecting' : 'snapshot',
+        lagMs: 0,
+        lagBytes: 0,
+        spoolDiskBytes: 0,
+        snapshotBytes: this.#size,
+        snapshotAckedBytes: this.#bytes,
+        waiting: undefined,
+      }),
+    );
+  }
+
+  #done(): DoneEvent {
+    const { keys, bytes } = this.#counters;
+    const ms = this.#meter.elapsedMs;
+    this.#emit({ event: 'snapshot_done', keys, skipped: 0, bytes, ms });
+    return { event: 'done', ...this.#counters, ms, lagMs: 0, lagBytes: 0, ...this.#position };
+  }
+}

@@ -1,0 +1,44 @@
+import type { RdbSink } from '../../protocol/rdb/sink.ts';
+import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
+
+const nothing = (): void => {};
+
+/** A value that nobody wants. */
+export const ignoredValue: ValueSink = {
+  begin: nothing,
+  element: nothing,
+  elementLength: nothing,
+  elementPart: nothing,
+  score: nothing,
+  fieldExpireAt: nothing,
+  streamEntry: nothing,
+  streamMeta: nothing,
+  streamGroup: nothing,
+  streamConsumer: nothing,
+  streamPending: nothing,
+  end: nothing,
+};
+
+/** Counts the keys of an RDB that is walked for its checksum only. */
+export class KeyCounter implements RdbSink {
+  keys = 0;
+
+  entry(): void {
+    this.keys++;
+  }
+
+  bigEntry(): ValueSink {
+    this.keys++;
+    return ignoredValue;
+  }
+
+  header(): void {}
+  aux(): void {}
+  selectDb(): void {}
+  resizeDb(): void {}
+  slotInfo(): void {}
+  functionLibrary(): void {}
+  moduleAux(): void {}
+  keyMeta(): void {}
+  finish(): void {}
+}
