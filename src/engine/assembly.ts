@@ -11,7 +11,7 @@ import { Spool } from '../spool/spool.ts';
 import type { LaneListener } from '../target/redis/lane-options.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
-import { canRestore, type NodeFacts, setTakesPxat } from './facts.ts';
+import { canRestore, isBefore7, type NodeFacts, setTakesPxat } from './facts.ts';
 
 export interface AssemblyInput {
   options: ResolvedSyncOptions;
@@ -73,7 +73,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
 }
 
 function makeLink(
-  { options, link }: AssemblyInput,
+  { options, link, targetFacts }: AssemblyInput,
   spool: Spool,
   snapshotEnds: (end: number, streamStart: number) => void,
 ): ReplicationLink {
@@ -83,6 +83,7 @@ function makeLink(
       tls: options.fromTls ?? {},
       connectTimeoutMs: options.connectTimeout,
       psyncCommand: options.psyncCommand,
+      announceVersion: targetFacts.flavour === 'valkey' ? targetFacts.version : undefined,
       giveUpAfterMs: options.giveUpAfter,
       spool,
     },
@@ -96,12 +97,13 @@ function makeLink(
   );
 }
 
-function makeTarget({ options, sourceNode, target }: AssemblyInput, acker: Acker): RedisTarget {
+function makeTarget({ options, sourceNode, target, targetFacts }: AssemblyInput, acker: Acker): RedisTarget {
   return new RedisTarget(
     {
       inFlightBytes: options.inFlight,
       onConflict: options.onConflict ?? 'overwrite',
       job: sourceNode,
+      before7: isBefore7(targetFacts),
       checkpointKey: checkpointKey(sourceNode),
       checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
     },

@@ -15,6 +15,8 @@ export interface NodeFacts {
   masterLinkUp: boolean;
   /** database -> number of keys */
   keyspace: ReadonlyMap<number, number>;
+  /** it holds hashes whose fields expire, where it says so (Valkey 9) */
+  expiringFields: boolean;
   maxmemory: number;
   maxmemoryPolicy: string;
   /** the node's clock, ms since 1970 */
@@ -53,6 +55,9 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
     role: info.get('role') ?? 'master',
     masterLinkUp: info.get('master_link_status') !== 'down',
     keyspace: readKeyspace(info),
+    expiringFields: [...info].some(
+      ([name, value]) => /^db\d+$/.test(name) && /keys_with_volatile_items=[1-9]/.test(value),
+    ),
     maxmemory: Number(info.get('maxmemory') ?? 0),
     maxmemoryPolicy: info.get('maxmemory_policy') ?? 'noeviction',
     clockMs: await readClock(client),
@@ -98,7 +103,7 @@ const REDIS_RDB: readonly (readonly [number, number, number])[] = [
   [3, 2, 7],
   [0, 0, 6],
 ];
-const VALKEY_OWN = 80;
+export const VALKEY_OWN = 80;
 /** The last RDB version that Redis and Valkey share; Valkey refuses Redis's later ones. */
 const LAST_SHARED = 11;
 
@@ -115,4 +120,9 @@ export function canRestore(facts: NodeFacts, rdbVersion: number): boolean {
 export function setTakesPxat(facts: NodeFacts): boolean {
   const [major = 0, minor = 0] = facts.version.split('.').map(Number);
   return facts.flavour === 'valkey' || major > 6 || (major === 6 && minor >= 2) || Number.isNaN(major);
+}
+
+/** Whether a node's XSETID and XGROUP know no counters yet. */
+export function isBefore7(facts: NodeFacts): boolean {
+  return facts.flavour === 'redis' && Number(facts.version.split('.')[0]) < 7;
 }

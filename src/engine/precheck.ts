@@ -1,5 +1,5 @@
 import { NaruError } from '../errors/errors.ts';
-import type { NodeFacts } from './facts.ts';
+import { canRestore, type NodeFacts, VALKEY_OWN } from './facts.ts';
 
 export interface TargetInput {
   target: NodeFacts;
@@ -41,6 +41,7 @@ export function precheck(input: PrecheckInput): { code: string; message: string 
       atSource,
     );
   }
+  checkFields(input);
   checkEmpty(input);
   return [...clocks(source, target), ...eviction(target)];
 }
@@ -50,6 +51,16 @@ export function precheckTarget(input: TargetInput): { code: string; message: str
   checkRole(input);
   checkEmpty(input);
   return eviction(input.target);
+}
+
+/** A Valkey writes hashes whose fields expire in its own RDB version only, and breaks the snapshot off where it may not. */
+function checkFields({ source, target, targetNode }: PrecheckInput): void {
+  if (source.flavour !== 'valkey' || !source.expiringFields || canRestore(target, VALKEY_OWN)) return;
+  throw new NaruError(
+    'TARGET_TOO_OLD',
+    `The source holds hashes whose fields expire, which ${target.flavour} ${target.version} can not read from Valkey`,
+    { side: 'target', node: targetNode },
+  );
 }
 
 function checkRole({ target, targetNode }: TargetInput): void {

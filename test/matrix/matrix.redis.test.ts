@@ -11,6 +11,7 @@ const PAIRS: readonly [string, string, 'copied' | 'too old'][] = [
   ['redis-7.0', 'valkey-8.1', 'copied'],
   ['redis-8.0', 'redis-8.0', 'copied'],
   ['valkey-8.1', 'valkey-9', 'copied'],
+  ['valkey-9', 'valkey-9', 'copied'],
   ['redis-8.0', 'redis-7.0', 'too old'],
   ['redis-8.0', 'valkey-9', 'too old'],
 ];

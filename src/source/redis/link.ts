@@ -15,6 +15,8 @@ export interface LinkOptions {
   connectTimeoutMs: number;
   /** the name under which the source offers PSYNC */
   psyncCommand: string;
+  /** the target's version where both are Valkey: what the source's RDB has to be readable by */
+  announceVersion?: string | undefined;
   /** how long to try again after the connection was lost; Infinity: for ever */
   giveUpAfterMs: number;
   spool: Spool;
@@ -118,14 +120,14 @@ export class ReplicationLink {
   }
 
   #open(from: { replid: string; offset: number } | undefined): Promise<Psync> {
-    const { endpoint, tls, connectTimeoutMs, psyncCommand } = this.#options;
+    const { endpoint, tls, connectTimeoutMs, psyncCommand, announceVersion } = this.#options;
     const open: OpenOptions = {
       tls,
       timeoutMs: connectTimeoutMs,
       side: 'source',
       signal: this.#stopping.signal,
     };
-    return psync(endpoint, { ...open, psyncCommand }, from, (replid, offset) => {
+    return psync(endpoint, { ...open, psyncCommand, announceVersion }, from, (replid, offset) => {
       this.#replid = replid;
       this.#snapshotOffset = offset;
       this.#listener.onSnapshotStart(replid, offset);

@@ -26,7 +26,7 @@ export interface Psync {
  */
 export async function psync(
   endpoint: Endpoint,
-  options: OpenOptions & { psyncCommand: string },
+  options: OpenOptions & { psyncCommand: string; announceVersion?: string | undefined },
   from: { replid: string; offset: number } | undefined,
   onFull: (replid: string, offset: number) => void,
 ): Promise<Psync> {
@@ -39,6 +39,7 @@ export async function psync(
   try {
     if (signal?.aborted) throw abortedError(signal.reason, client.connection);
     await announce(client, node, options.psyncCommand);
+    if (options.announceVersion !== undefined) await announceVersion(client, options.announceVersion);
     const preamble = new Preamble((replid, offset) => {
       if (from !== undefined) throw fullResync(node, from.offset, offset);
       onFull(replid, offset);
@@ -66,6 +67,18 @@ async function announce(client: RespClient, node: string, psyncCommand: string):
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     if (error.code === 'NOPERM') throw refusedBySource(error.text, node, psyncCommand);
+  }
+}
+
+/**
+ * Valkey 9 writes the RDB that a replica of this version reads (replication.c, replconfCommand). Without a word it writes RDB 11, and breaks
+ * off at a hash whose fields expire. Others do not know the question.
+ */
+async function announceVersion(client: RespClient, version: string): Promise<void> {
+  try {
+    await client.call('REPLCONF', 'version', version);
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
   }
 }
 

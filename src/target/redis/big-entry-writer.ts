@@ -15,13 +15,19 @@ export const PART_PREFIX = 'naru:part:';
  * end, in one step, and only when no part was refused. So a key with the entry's name is always whole, whatever is killed meanwhile. What an
  * earlier try left is removed first.
  */
-export function bigEntryWriter(lane: Lane, entry: EntryView, onConflict: OnConflict, job: string): ValueSink {
+export function bigEntryWriter(
+  lane: Lane,
+  entry: EntryView,
+  onConflict: OnConflict,
+  job: string,
+  targetBefore7 = false,
+): ValueSink {
   const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
   const part = Buffer.from(`${PART_PREFIX}${job}`);
   const { db, offset, expireAtMs } = entry;
   const commands = new LaneCommands(lane, db, offset);
   commands.write(Kind.PART, 'UNLINK', part);
-  const rebuild = new Rebuild(commands, part);
+  const rebuild = new Rebuild(commands, part, { targetBefore7 });
   const rebuildEnd = rebuild.end.bind(rebuild);
   rebuild.end = () => {
     rebuildEnd();

@@ -14,6 +14,8 @@ import type { LaneCounters, LaneListener } from './lane-options.ts';
 export interface RedisTargetOptions {
   inFlightBytes: number;
   onConflict: OnConflict;
+  /** the target is older than Redis 7 */
+  before7?: boolean;
   /** names the keys that Naru writes for itself */
   job: string;
   checkpointKey: string;
@@ -75,7 +77,13 @@ export class RedisTarget implements Target {
   }
 
   bigEntry(entry: EntryView): ValueSink {
-    return bigEntryWriter(this.#lane, entry, this.#options.onConflict, this.#options.job);
+    return bigEntryWriter(
+      this.#lane,
+      entry,
+      this.#options.onConflict,
+      this.#options.job,
+      this.#options.before7,
+    );
   }
 
   functionLibrary(buf: Buffer, start: number, end: number): void {
