@@ -44,7 +44,6 @@ const NOVELTIES: readonly Novelty[] = [
       ['HPERSIST', hash(r), 'FIELDS', 2, field(r), field(r)],
       // It is gone at once: the stream has to say so.
       ['HPEXPIRE', hash(r), 0, 'FIELDS', 1, field(r)],
-      ['HPEXPIRE', hash(r), 30, 'FIELDS', 1, field(r)],
       ['HINCRBY', hash(r), `n${r.int(5)}`, 1],
       ['HDEL', hash(r), field(r)],
     ],
