@@ -19,9 +19,9 @@ export class TopCounts {
     if (tally === undefined) {
       tally = { count: 0, bytes: 0, elements: 0 };
       this.#names.set(name, tally);
-      if (this.#names.size > NAMES_MAX) this.#prune();
     }
     addTo(tally, { count: 1, bytes, elements });
+    if (this.#names.size > NAMES_MAX) this.#prune();
   }
 
   /** The largest, by bytes, with what is left of all others. */
