@@ -11,6 +11,8 @@ export interface SyncedWatchOptions {
 }
 
 const POLL_MS = 20;
+/** A source that does not answer is being connected to anew each time. */
+const AWAY_MS = 1000;
 /** The source is asked only when what was received is nearly applied: before that the answer is known. */
 const NEAR_BYTES = 64 * 1024;
 /** A source that never pauses never shows a lag of zero: so long within `CLOSE_MS` counts as well. */
@@ -30,7 +32,11 @@ export async function watchForSynced(
   while (!signal.aborted) {
     if (options.lagBytes() <= NEAR_BYTES) {
       const asked = now();
-      const offset = await options.sourceOffset().catch(() => Number.NaN);
+      const offset = await options.sourceOffset().catch(() => undefined);
+      if (offset === undefined) {
+        await pause(signal, AWAY_MS);
+        continue;
+      }
       if (options.ackedOffset() >= offset) return offset;
       while (options.ackedOffset() < offset && now() - asked < CLOSE_MS && !signal.aborted)
         await pause(signal);
@@ -45,7 +51,7 @@ export async function watchForSynced(
   return undefined;
 }
 
-async function pause(signal: AbortSignal): Promise<void> {
+async function pause(signal: AbortSignal, ms: number = POLL_MS): Promise<void> {
   // An abort ends the loops that call this; it is no failure.
-  await delay(POLL_MS, signal).catch(() => {});
+  await delay(ms, signal).catch(() => {});
 }

@@ -1,4 +1,5 @@
-import type { BigCommand, CommandView } from '../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../protocol/resp/big-frame.ts';
+import type { CommandView } from '../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { Action, actionOf } from './command-table.ts';
 

@@ -1,6 +1,7 @@
 import type { EntryView, RdbSink } from '../protocol/rdb/sink.ts';
 import { RdbWalker } from '../protocol/rdb/walker.ts';
-import { type BigCommand, type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../protocol/resp/big-frame.ts';
+import { type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
 import { printable } from './printable.ts';
 
 /** What stands at a place in the data, for an error's words: a key, perhaps a command, its database. Never a value. */

@@ -116,8 +116,7 @@ export class Pump {
 
   /**
    * Runs until `stop`, or until the spool's bytes up to `end`, and those that make the last command and transaction whole, were given and are
-   * acknowledged (a drain). Throws NaruError for damaged data
-   * and for what befell the spool.
+   * acknowledged (a drain). Throws NaruError for damaged data and for what befell the spool.
    */
   async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
     const { spool, target } = this.#options;

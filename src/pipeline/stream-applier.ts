@@ -1,5 +1,6 @@
 import { NaruError } from '../errors/errors.ts';
-import type { BigCommand, CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../protocol/resp/big-frame.ts';
+import type { CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { Action, actionOf } from './command-table.ts';
 import { absoluteBig, Expiries } from './expiries.ts';

@@ -6,12 +6,8 @@ import {
   type AofWalkerOptions,
 } from '../../src/protocol/aof/aof-walker.ts';
 import type { RdbSink } from '../../src/protocol/rdb/sink.ts';
-import {
-  type BigCommand,
-  type CommandView,
-  CommandWalker,
-  type StreamSink,
-} from '../../src/protocol/resp/command-walker.ts';
+import type { BigCommand } from '../../src/protocol/resp/big-frame.ts';
+import { type CommandView, CommandWalker, type StreamSink } from '../../src/protocol/resp/command-walker.ts';
 import { Collector } from './rdb-collect.ts';
 
 const LIMITS = { bigEntryBytes: 1024 * 1024, bigCommandBytes: 1024 * 1024 };

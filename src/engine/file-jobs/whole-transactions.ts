@@ -1,9 +1,5 @@
-import {
-  type BigCommand,
-  type CommandView,
-  CommandWalker,
-  type StreamSink,
-} from '../../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import { type CommandView, CommandWalker, type StreamSink } from '../../protocol/resp/command-walker.ts';
 
 const FIRST_BYTES = 64 * 1024;
 

@@ -1,5 +1,6 @@
 import { FormatError } from '../format-error.ts';
-import type { BigCommand, CommandView, StreamSink } from '../resp/command-walker.ts';
+import type { BigCommand } from '../resp/big-frame.ts';
+import type { CommandView, StreamSink } from '../resp/command-walker.ts';
 
 /** Stands between a walker and its sink, and knows up to where commands and transactions are whole. */
 export class Transactions implements StreamSink {

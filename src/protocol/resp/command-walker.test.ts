@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../format-error.ts';
-import { type BigCommand, type CommandView, CommandWalker, type StreamSink } from './command-walker.ts';
+import type { BigCommand } from './big-frame.ts';
+import { type CommandView, CommandWalker, type StreamSink } from './command-walker.ts';
 
 /** Keeps what a walker tells, as plain values: whole and big commands look alike, so that both paths can be compared. */
 class Recorder implements StreamSink {

@@ -3,7 +3,8 @@ import { Rebuild } from '../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import { TYPE_MODULE_2, TYPE_STRING } from '../../protocol/rdb/types.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
-import type { BigCommand, CommandView } from '../../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { type BlockWriter, Output } from '../../protocol/resp/output.ts';
 import { DecodedSink } from './decoded-sink.ts';
 

@@ -4,7 +4,8 @@ import { HeldString } from '../../protocol/rdb/held-string.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import { ValueDecoder } from '../../protocol/rdb/value-decoder.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
-import type { BigCommand, CommandView, StreamSink } from '../../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import type { CommandView, StreamSink } from '../../protocol/resp/command-walker.ts';
 
 /** Takes each entry's value apart into the sink that `value` gives for it, whether it came whole or not. */
 export abstract class DecodedSink implements AofSink, RdbSink, StreamSink {

@@ -1,6 +1,7 @@
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import type { ValueKind, ValueSink } from '../../protocol/rdb/value-sink.ts';
-import type { BigCommand, CommandView } from '../../protocol/resp/command-walker.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { DecodedSink } from './decoded-sink.ts';
 import { type BlockTaker, bytesJson, JsonText } from './json-text.ts';
 import { JsonValue } from './json-value.ts';

@@ -1,0 +1,54 @@
+import { describe, expect, it, vi } from 'vitest';
+import { watchForSynced } from './synced-watch.ts';
+
+const never = new AbortController().signal;
+
+describe('watchForSynced', () => {
+  it('tells the offset once the target holds what the source says it has written', async () => {
+    let source = 100;
+    const asked = vi.fn(async () => source++);
+    // Each answer is one ahead of what the target holds, until the source pauses.
+    const ackedOffset = (): number => (asked.mock.calls.length < 4 ? source - 2 : source + 1);
+    expect(await watchForSynced({ lagBytes: () => 0, ackedOffset, sourceOffset: asked }, never)).toBe(103);
+  });
+
+  it('does not ask while much is left to apply', async () => {
+    let lag = 1_000_000;
+    const lagBytes = (): number => {
+      lag -= 400_000;
+      return Math.max(lag, 0);
+    };
+    const sourceOffset = vi.fn(async () => 7);
+    expect(await watchForSynced({ lagBytes, ackedOffset: () => 7, sourceOffset }, never)).toBe(7);
+    expect(sourceOffset).toHaveBeenCalledTimes(1);
+  });
+
+  it('takes thirty seconds close behind a source that never pauses for being in sync', async () => {
+    let now = 0;
+    let source = 0;
+    const options = {
+      lagBytes: () => 0,
+      // Always behind at first, and there a moment later.
+      ackedOffset: () => (now % 2 === 0 ? source - 1 : source),
+      sourceOffset: async () => {
+        source++;
+        now += 7000;
+        now += now % 2;
+        return source;
+      },
+      now: () => (now += 1),
+    };
+    expect(await watchForSynced(options, never)).toBeGreaterThan(3);
+  });
+
+  it('ends when it is told to', async () => {
+    const stop = new AbortController();
+    const sourceOffset = async (): Promise<number> => {
+      stop.abort();
+      return 5;
+    };
+    expect(
+      await watchForSynced({ lagBytes: () => 0, ackedOffset: () => 0, sourceOffset }, stop.signal),
+    ).toBeUndefined();
+  });
+});
