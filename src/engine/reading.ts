@@ -19,3 +19,8 @@ export function doneEvent(parts: Assembly, ms: number): DoneEvent {
   const offset = parts.link.streamOffset(parts.acker.acked.offset);
   return { event: 'done', ...countersOf(parts), ms, ...lagOf(parts), replid, offset };
 }
+
+/** What can't be known after a connection broke: the target did a transaction whose answers never came. */
+export function answersLost(bytes: number): string {
+  return `The target did what ${bytes} bytes of the source ask for, but its answers were lost with the connection: a refusal among them (a key that exists, a wrong type) was not seen, and these are not counted.`;
+}

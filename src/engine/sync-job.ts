@@ -11,7 +11,7 @@ import type { DoneEvent, Phase, SyncEvent } from './events.ts';
 import type { NodeFacts } from './facts.ts';
 import { Meter } from './meter.ts';
 import { countKeys, precheck } from './precheck.ts';
-import { countersOf, doneEvent, lagOf } from './reading.ts';
+import { answersLost, countersOf, doneEvent, lagOf } from './reading.ts';
 import { SourceAsker } from './source-asker.ts';
 import { watchForSynced } from './synced-watch.ts';
 import { TargetSession } from './target-session.ts';
@@ -71,11 +71,11 @@ export class SyncJob {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
+    const parts = this.#parts;
     if (this.#phase === 'connecting') this.#stopConnecting();
-    else if (this.#targetLost !== undefined) {
-      this.#session.abort(new NaruError('STOPPED_EARLY', 'Stopped while the target was away'));
-    }
-    this.#parts?.pump.stop();
+    else if (parts?.pump.phase === 'stream') this.#beginDrain(parts);
+    else this.#session.abort(new NaruError('STOPPED_EARLY', 'Stopped while the target was away'));
+    parts?.pump.stop();
   }
 
   /** Runs to the end. Rejects with NaruError. */
@@ -241,13 +241,17 @@ export class SyncJob {
     if (parts.pump.phase === 'snapshot') {
       throw new NaruError('STOPPED_EARLY', 'Stopped while the full copy was under way');
     }
-    this.#phase = 'draining';
-    // Both hold for all of it, also where the target is lost on the way.
-    this.#drainEnd ??= parts.spool.end;
-    this.#drainTimer ??= setTimeout(() => this.#drainIsLate(parts), this.#options.drainTimeout);
-    await parts.pump.run(this.#drainEnd);
+    await parts.pump.run(this.#beginDrain(parts));
     if (this.#late) throw this.#notDrained(parts);
     return this.#failure === undefined && this.#targetLost === undefined;
+  }
+
+  /** The end and the deadline hold for all of the drain, also where the target is away when it begins or is lost on the way. */
+  #beginDrain(parts: Assembly): number {
+    this.#phase = 'draining';
+    this.#drainTimer ??= setTimeout(() => this.#drainIsLate(parts), this.#options.drainTimeout);
+    this.#drainEnd ??= parts.spool.end;
+    return this.#drainEnd;
   }
 
   #drainIsLate(parts: Assembly): void {
@@ -299,10 +303,7 @@ export class SyncJob {
     const { acker, pump, spool, target } = parts;
     const unseen = place.offset - acker.acked.offset;
     if (unseen > 0) {
-      this.#warn(
-        'ANSWERS_LOST',
-        `The target did what ${unseen} bytes of the source ask for, but its answers were lost with the connection: a refusal among them (a key that exists, a wrong type) was not seen, and these are not counted.`,
-      );
+      this.#warn('ANSWERS_LOST', answersLost(unseen));
     }
     acker.ack(place.offset, place.db, unseen > 0);
     pump.restart(place.offset, place.db);
