@@ -1,11 +1,10 @@
 /** The target dies, refuses, or has no room: it is waited for while that may help, and no write is taken for done that was not. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { compare } from '../../support/compare.ts';
+import { endsEqual } from '../../support/ends-equal.ts';
 import { failureOf, startSync } from '../../support/failed-run.ts';
 import { fillStrings } from '../../support/fill.ts';
 import type { Naru } from '../../support/naru.ts';
 import { RedisServer } from '../../support/redis-server.ts';
-import { until } from '../../support/until.ts';
 import { Writer } from '../../support/writers.ts';
 
 const servers: RedisServer[] = [];
@@ -164,16 +163,3 @@ describe('a target that refuses writes', () => {
     expect(error.offset).toBeGreaterThan(0);
   });
 });
-
-/** Everything that the source holds is in the target, and the run ends well. */
-async function endsEqual(naru: Naru, source: RedisServer, target: RedisServer): Promise<void> {
-  const mark = `mark:${naru.events.length}`;
-  await source.call('SET', mark, 1);
-  const offset = Number((await source.info('replication')).get('master_repl_offset'));
-  await until('the mark is in the target', async () => (await target.call('EXISTS', mark)) === 1);
-  const { code } = await naru.stop('SIGTERM');
-  expect(code, naru.stderr).toBe(0);
-  expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);
-  expect(await target.digest()).toBe(await source.digest());
-  expect(await compare(source, target)).toEqual([]);
-}
