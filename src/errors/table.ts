@@ -39,7 +39,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'This source does not offer replication: use `naru scan`, or --psync-command where the command is renamed.',
+      'This source does not offer replication. The mode for such a source is `naru scan`, which this version does not have yet; where the command is only renamed: --psync-command.',
   },
   SOURCE_LOADING: { policy: 'retry', exit: 1, advice: 'Wait until the source has loaded its data.' },
   SOURCE_NO_MASTER: {
