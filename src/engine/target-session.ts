@@ -59,16 +59,42 @@ export class TargetSession {
     // Naru chooses the database itself, for each command.
     return openClient(
       { ...endpoint, db: 0 },
-      { tls, timeoutMs: connectTimeoutMs, side: 'target', signal: this.#stopping.signal },
+      {
+        tls,
+        timeoutMs: connectTimeoutMs,
+        side: 'target',
+        signal: this.#stopping.signal,
+        clientName: this.#clientName,
+      },
     );
+  }
+
+  /** By which runs with the same job know of each other at the target. A name may hold no spaces (networking.c, validateClientAttr). */
+  get #clientName(): string {
+    return `naru:${this.#options.job}`.replace(/[^!-~]/g, '_');
   }
 
   /** What the target says of itself. Where it may be written to, what an earlier run left there is removed first, so that it counts for nothing. */
   async facts(client: RespClient, sourceRunId: string): Promise<NodeFacts> {
     const facts = await readFacts(client);
     if (facts.role !== 'master' || facts.runId === sourceRunId) return facts;
+    await this.#beAlone(client);
     await this.#sweep(client, facts);
     return readFacts(client);
+  }
+
+  /**
+   * Two runs of one job would write to the same keys of Naru's own, and what looks left behind would be the other's. The target's list
+   * of clients shows whether there is one; where it may not be asked, nobody can tell. A run that was just killed is given time to vanish.
+   */
+  async #beAlone(client: RespClient): Promise<void> {
+    for (let tries = 0; tries < ALONE_TRIES; tries++) {
+      const list = await unlessRefused(client.call('CLIENT', 'LIST'));
+      const others = String(list ?? '').split(` name=${this.#clientName} `).length - 2;
+      if (others < 1) return;
+      await delay(ALONE_WAIT_MS, this.#stopping.signal);
+    }
+    throw this.#error('ALREADY_RUNNING', `Another Naru writes to the target from ${this.#options.job}`);
   }
 
   async #sweep(client: RespClient, facts: NodeFacts): Promise<void> {
@@ -174,12 +200,17 @@ export class TargetSession {
     }
   }
 
-  #error(code: 'GAVE_UP' | 'LINK_LOST' | 'TARGET_UNAVAILABLE' | 'INTERNAL', message: string): NaruError {
+  #error(
+    code: 'ALREADY_RUNNING' | 'GAVE_UP' | 'LINK_LOST' | 'TARGET_UNAVAILABLE' | 'INTERNAL',
+    message: string,
+  ): NaruError {
     return new NaruError(code, message, { side: 'target', node: this.node });
   }
 }
 
 const CLEAN_UP_MS = 2000;
+const ALONE_TRIES = 10;
+const ALONE_WAIT_MS = 100;
 
 /** The reply, or undefined where the command is refused or not known. */
 async function unlessRefused(call: Promise<Reply>): Promise<Reply | undefined> {

@@ -70,6 +70,12 @@ const table = {
     exit: 1,
     advice: 'Say what to do with keys that exist there: --on-conflict overwrite, skip or fail.',
   },
+  ALREADY_RUNNING: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'One run at a time may copy from one source to one target: end the other first. If it is gone and its host died with it, end its connection at the target (CLIENT LIST, CLIENT KILL).',
+  },
   TARGET_UNAVAILABLE: {
     policy: 'retry',
     exit: 1,
