@@ -141,7 +141,7 @@ export class Rig {
   async #killAtTarget(): Promise<void> {
     const find = async (): Promise<string | undefined> => {
       const list = await this.target.text('CLIENT', 'LIST', 'TYPE', 'normal');
-      return /^id=(\d+) .*\bname=naru /m.exec(list)?.[1];
+      return /^id=(\d+) .*\bname=naru:/m.exec(list)?.[1];
     };
     await until('a connection at the target', async () => (await find()) !== undefined);
     await this.target.call('CLIENT', 'KILL', 'ID', (await find()) ?? '');

@@ -31,7 +31,7 @@ async function limited(server: RedisServer, name: string, ...rules: string[]): P
 }
 
 describe('log in', () => {
-  it.concurrent.each(['source', 'target'] as const)('wrong password at the %s', async (side) => {
+  it.each(['source', 'target'] as const)('wrong password at the %s', async (side) => {
     const from = side === 'source' ? as(source, 'full', WRONG) : source.url;
     const to = side === 'target' ? as(target, 'full', WRONG) : target.url;
     const error = await failSync(from, to, [], options);
@@ -39,7 +39,7 @@ describe('log in', () => {
     expect(error.message).toContain('does not accept this user with this password');
   });
 
-  it.concurrent.each(['source', 'target'] as const)('no password where the %s wants one', async (side) => {
+  it.each(['source', 'target'] as const)('no password where the %s wants one', async (side) => {
     const locked = await RedisServer.start();
     await locked.call('CONFIG', 'SET', 'requirepass', PASSWORD);
     const [from, to] = side === 'source' ? [locked.url, target.url] : [source.url, locked.url];
@@ -49,7 +49,7 @@ describe('log in', () => {
     await locked.stop();
   });
 
-  it.concurrent('a password where the server has none', async () => {
+  it('a password where the server has none', async () => {
     const error = await failSync(`redis://:${PASSWORD}@127.0.0.1:${source.port}`, target.url, [], options);
     expect(error).toMatchObject({ code: 'AUTH_FAILED', side: 'source' });
     expect(error.message).toContain('server has none');
@@ -57,7 +57,7 @@ describe('log in', () => {
 });
 
 describe('a user of the source', () => {
-  it.concurrent.each(['psync', 'replconf', 'info', 'ping'])('without %s', async (command) => {
+  it.each(['psync', 'replconf', 'info', 'ping'])('without %s', async (command) => {
     const from = await limited(source, `no-${command}`, `-${command}`);
     const error = await failSync(from, target.url, [], options);
     expect(error).toMatchObject({ code: 'NO_PERMISSION', side: 'source' });
@@ -77,28 +77,28 @@ describe('a user of the target', () => {
     return error;
   }
 
-  it.concurrent('without info', async () => {
+  it('without info', async () => {
     expect((await fail('u', '-info')).message).toContain("'info'");
   });
 
-  it.concurrent('without restore: named with the key', async () => {
+  it('without restore: named with the key', async () => {
     const error = await fail('u', '-restore');
     expect(error.message).toContain("'restore'");
     expect(error).toMatchObject({ key: 'h', offset: expect.any(Number) });
   });
 
-  it.concurrent('without set: the checkpoint can not be written', async () => {
+  it('without set: the checkpoint can not be written', async () => {
     const error = await fail('u', '-set');
     expect(error.message).toContain("'set'");
   });
 
-  it.concurrent('without a right to the checkpoint key', async () => {
+  it('without a right to the checkpoint key', async () => {
     const error = await fail('u', 'resetkeys', '~k', '~h');
     expect(error.message).toMatch(/key/);
     expect(error.key).toMatch(/^naru:checkpoint:/);
   });
 
-  it.concurrent('without multi: said at the first command of the stream', async () => {
+  it('without multi: said at the first command of the stream', async () => {
     const own = await RedisServer.start();
     const naru = startSync(source.url, await limited(own, 'u', '-multi'));
     await naru.untilEvent('snapshot_done');
@@ -122,7 +122,7 @@ describe('a source that offers no PSYNC', () => {
   });
   afterAll(() => Promise.all([renamed.stop(), none.stop()]));
 
-  it.concurrent('disabled: says that there is no replication, and names the way without', async () => {
+  it('disabled: says that there is no replication, and names the way without', async () => {
     const error = await failSync(none.url, target.url);
     expect(error).toMatchObject({ code: 'PSYNC_REFUSED', side: 'source', node: `127.0.0.1:${none.port}` });
     expect(error.message).toMatch(/offers no replication.*unknown command/);
@@ -130,7 +130,7 @@ describe('a source that offers no PSYNC', () => {
     expect(error.advice).toContain('--psync-command');
   });
 
-  it.concurrent('renamed, and not said so', async () => {
+  it('renamed, and not said so', async () => {
     const error = await failSync(renamed.url, target.url);
     expect(error).toMatchObject({ code: 'PSYNC_REFUSED', side: 'source' });
   });

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([master.stop(), replica.stop(), other.stop()]));
 
 describe('servers that do not fit', () => {
-  it.concurrent.each([
+  it.each([
     ['the same address', () => master.url],
     ['another name of the host', () => master.url.replace('127.0.0.1', 'localhost')],
     ['a unix socket', () => `unix://${master.socketPath}`],
@@ -34,13 +34,13 @@ describe('servers that do not fit', () => {
     expect(await master.call('DBSIZE')).toBe(before);
   });
 
-  it.concurrent('a source that is a replica of the target', async () => {
+  it('a source that is a replica of the target', async () => {
     const error = await failSync(replica.url, master.url, ['--on-conflict', 'overwrite']);
     expect(error).toMatchObject({ code: 'SAME_SERVER', side: 'source' });
     expect(error.message).toContain('replica of the target');
   });
 
-  it.concurrent('a target that is a replica', async () => {
+  it('a target that is a replica', async () => {
     const error = await failSync(other.url, replica.url, ['--on-conflict', 'overwrite']);
     expect(error).toMatchObject({
       code: 'TARGET_IS_REPLICA',
@@ -50,7 +50,7 @@ describe('servers that do not fit', () => {
     expect(error.advice).toContain('master');
   });
 
-  it.concurrent('a target that is not empty, and no word on what to do', async () => {
+  it('a target that is not empty, and no word on what to do', async () => {
     const target = await RedisServer.start();
     await target.call('SELECT', 5);
     await target.call('SET', 'own', 1);
