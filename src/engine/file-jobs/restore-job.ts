@@ -43,6 +43,7 @@ export class RestoreJob {
   readonly #meter = new Meter();
   readonly #job: string;
   readonly #session: TargetSession;
+  readonly #opening = new AbortController();
   #source: FileSource | undefined;
   #facts!: NodeFacts;
   #target: RedisTarget | undefined;
@@ -81,7 +82,7 @@ export class RestoreJob {
   async run(): Promise<DoneEvent> {
     let timer: NodeJS.Timeout | undefined;
     try {
-      const source = await openFileSource(this.#options.from);
+      const source = await openFileSource(this.#options.from, this.#opening.signal);
       this.#source = source;
       const target = await this.#begin(source);
       timer = setInterval(() => this.#progress(source), this.#options.progressInterval);
@@ -272,6 +273,7 @@ export class RestoreJob {
   #fail(error: NaruError): void {
     this.#failure ??= error;
     // A pipe that gives nothing must not keep a run from ending.
+    this.#opening.abort();
     this.#source?.close();
   }
 
@@ -283,9 +285,10 @@ export class RestoreJob {
 
   async #explained(error: NaruError): Promise<NaruError> {
     const { side, offset } = error.place;
-    const path = this.#part?.path ?? STDIN;
-    if (side !== 'target' || offset === undefined || path === STDIN) return error;
-    const found = await nameInFile(path, offset);
+    const part = this.#part;
+    // What came through a pipe can not be read again.
+    if (side !== 'target' || offset === undefined || part?.bytes === undefined) return error;
+    const found = await nameInFile(part.path, offset);
     return new NaruError(error.code, error.message, { ...error.place, ...found }, { cause: error });
   }
 

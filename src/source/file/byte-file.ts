@@ -1,6 +1,7 @@
 /** One file's bytes, unpacked. */
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { NaruError } from '../../errors/errors.ts';
@@ -30,11 +31,17 @@ export interface ByteFile {
   close(): void;
 }
 
-/** Throws NaruError FILE_UNREADABLE, FILE_UNKNOWN (zstd where this Node has none), and for damaged compressed data; so do its chunks. */
-export async function openByteFile(path: string): Promise<ByteFile> {
+/**
+ * Throws NaruError FILE_UNREADABLE, FILE_UNKNOWN (zstd where this Node has none), and for damaged compressed data; so do its chunks. A pipe
+ * may keep it waiting for the first bytes: `signal` ends that.
+ */
+export async function openByteFile(path: string, signal?: AbortSignal): Promise<ByteFile> {
   const count = { bytesRead: 0 };
   const bytesTotal = path === STDIN ? undefined : await fileSize(path);
-  const stream = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  const stream = path === STDIN ? process.stdin : await openStream(path);
+  const close = (): void => void stream.destroy();
+  signal?.addEventListener('abort', close, { once: true });
+  if (signal?.aborted) close();
   try {
     const raw = await withHead(rawChunks(stream, path, count), MAGIC_BYTES);
     const compression = detectCompression(raw.head);
@@ -48,12 +55,30 @@ export async function openByteFile(path: string): Promise<ByteFile> {
       get bytesRead() {
         return count.bytesRead;
       },
-      close: () => void stream.destroy(),
+      close,
     };
   } catch (error) {
-    stream.destroy();
+    close();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', close);
   }
+}
+
+/**
+ * A named pipe is read as standard input is, when there is something. Opened like a file, it would keep a thread until a writer comes, and
+ * with it the whole process.
+ */
+async function openStream(path: string): Promise<Readable> {
+  try {
+    if ((await stat(path)).isFIFO()) {
+      const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      return new Socket({ fd, readable: true, writable: false });
+    }
+  } catch (error) {
+    throw toFileError(error, path);
+  }
+  return createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
 /** Size in bytes, undefined where it is no regular file (a pipe with a name, say). */

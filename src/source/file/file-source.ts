@@ -59,12 +59,13 @@ export const SLICE_BYTES: number = 64 * 1024;
 
 /**
  * Opens `-` (standard input), a file (its first bytes tell what it is; a name that ends in `.manifest` means a multi-part AOF) or a directory
- * with exactly one manifest, in itself or in its `appendonlydir`. Throws NaruError FILE_UNREADABLE and FILE_UNKNOWN.
+ * with exactly one manifest, in itself or in its `appendonlydir`. Throws NaruError FILE_UNREADABLE and FILE_UNKNOWN. `signal` ends the wait for
+ * a pipe that gives nothing, now and at later parts; what is thrown then says nothing of use.
  */
-export async function openFileSource(path: string): Promise<FileSource> {
-  if (path === STDIN) return openSingle(path);
-  if (await isDirectory(path)) return openManifest(await findManifest(path));
-  return isManifest(path) ? openManifest(path) : openSingle(path);
+export async function openFileSource(path: string, signal?: AbortSignal): Promise<FileSource> {
+  if (path === STDIN) return openSingle(path, signal);
+  if (await isDirectory(path)) return openManifest(await findManifest(path), signal);
+  return isManifest(path) ? openManifest(path, signal) : openSingle(path, signal);
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -75,19 +76,19 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-async function openSingle(path: string): Promise<FileSource> {
-  const file = await openByteFile(path);
+async function openSingle(path: string, signal: AbortSignal | undefined): Promise<FileSource> {
+  const file = await openByteFile(path, signal);
   const kind = detectKind(file.head);
   if (kind === undefined) {
     file.close();
     throw unknownFile(path, file.head);
   }
   const part = { name: path === STDIN ? path : basename(path), path, bytes: file.bytesTotal, last: true };
-  return new Files(kind, [part], file);
+  return new Files(kind, [part], file, signal);
 }
 
-async function openManifest(path: string): Promise<FileSource> {
-  return new Files('aof-dir', await manifestParts(path), undefined);
+async function openManifest(path: string, signal: AbortSignal | undefined): Promise<FileSource> {
+  return new Files('aof-dir', await manifestParts(path), undefined, signal);
 }
 
 function unknownFile(path: string, head: Buffer): NaruError {
@@ -102,14 +103,21 @@ class Files implements FileSource {
   readonly compression: Compression | undefined;
   readonly bytesTotal: number | undefined;
   readonly #parts: readonly FilePart[];
+  readonly #signal: AbortSignal | undefined;
   #file: ByteFile | undefined;
   /** bytes of the parts before the one that is open */
   #bytesBefore = 0;
 
   /** `first`: the first part, where it is open already */
-  constructor(kind: FileSource['kind'], parts: readonly FilePart[], first: ByteFile | undefined) {
+  constructor(
+    kind: FileSource['kind'],
+    parts: readonly FilePart[],
+    first: ByteFile | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     this.kind = kind;
     this.#parts = parts;
+    this.#signal = signal;
     this.#file = first;
     this.compression = first?.compression;
     this.bytesTotal = parts.reduce<number | undefined>((sum, { bytes }) => add(sum, bytes), 0);
@@ -122,7 +130,7 @@ class Files implements FileSource {
   async read(consumer: FileConsumer): Promise<void> {
     try {
       for (const part of this.#parts) {
-        this.#file ??= await openByteFile(part.path);
+        this.#file ??= await openByteFile(part.path, this.#signal);
         if ((await readPart(part, this.#file, consumer)) === 'enough') return;
         this.#bytesBefore += this.#file.bytesRead;
         this.#file = undefined;
