@@ -3,9 +3,11 @@ const SMALL = 16 * 1024;
 /** What one item leaves behind is given back when it is larger than this. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const STEP = 256;
+/** Most carries never hold anything: a decoder has several, and there can be one decoder per value. */
+const NOTHING: Buffer = Buffer.alloc(0);
 
 export class Carry {
-  buf: Buffer = Buffer.allocUnsafe(SMALL);
+  buf: Buffer = NOTHING;
   length = 0;
 
   begin(buf: Buffer, start: number, end: number): void {
@@ -23,13 +25,13 @@ export class Carry {
 
   clear(): void {
     this.length = 0;
-    if (this.buf.length > KEPT_BYTES_MAX) this.buf = Buffer.allocUnsafe(SMALL);
+    if (this.buf.length > KEPT_BYTES_MAX) this.buf = NOTHING;
   }
 
   #add(buf: Buffer, start: number, end: number): void {
     const length = this.length + end - start;
     if (length > this.buf.length) {
-      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.buf.length));
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.buf.length, SMALL));
       this.buf.copy(grown, 0, 0, this.length);
       this.buf = grown;
     }

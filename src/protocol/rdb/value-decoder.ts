@@ -6,15 +6,13 @@ import { withKey } from './error-place.ts';
 import * as g from './grammar.ts';
 import { IntegerText } from './integer-text.ts';
 import * as l from './length.ts';
-import { PassOver } from './pass-over.ts';
+import type { PassOver } from './pass-over.ts';
 import type { Flavour } from './sink.ts';
 import { behindLoop } from './skip.ts';
 import * as t from './types.ts';
-import { BlobReader } from './value-blob.ts';
 import { parseScore } from './value-items.ts';
-import { itemsOf, valueKind } from './value-kind.ts';
+import { type ValueReader, ValueReaders } from './value-readers.ts';
 import type { ValueSink } from './value-sink.ts';
-import { StreamItems, StreamTail } from './value-stream.ts';
 
 export interface DecoderOptions {
   /** elements that are larger come in parts; default 1 MiB, and at least 32, so that numbers as text are always whole */
@@ -45,14 +43,16 @@ export class ValueDecoder {
   /** The value is complete. */
   done = false;
   readonly #sink: ValueSink;
-  /** the type byte as it stands in the file */
-  readonly #type: number;
-  readonly #key: Buffer | undefined;
+  readonly #flavour: Flavour;
   readonly #partBytes: number;
+  readonly #readers: ValueReaders;
+  /** the type byte as it stands in the file */
+  #type = 0;
+  #key: Buffer | undefined;
   /** absolute offset of the value, and of `buf[0]` of what is being looked at */
-  #base: number;
-  #offset: number;
-  #pc: number;
+  #base = 0;
+  #offset = 0;
+  #pc = 0;
   #depth = 0;
   readonly #left: Float64Array = new Float64Array(DEPTH_MAX);
   readonly #body: Uint16Array = new Uint16Array(DEPTH_MAX);
@@ -60,10 +60,7 @@ export class ValueDecoder {
   readonly #hold = new Carry();
   readonly #text = new IntegerText();
   #plain: Buffer = Buffer.alloc(0);
-  readonly #blob: BlobReader;
-  readonly #stream: StreamItems | undefined;
-  readonly #tail: StreamTail | undefined;
-  readonly #module: PassOver | undefined;
+  #reader!: ValueReader;
   #lzf: LzfStream | undefined;
   readonly #parts: PartSink;
   #mode = NONE;
@@ -84,27 +81,33 @@ export class ValueDecoder {
     key?: Buffer,
     options: DecoderOptions = {},
   ) {
-    const layout = t.grammarType(type, flavour);
+    this.#sink = sink;
+    this.#flavour = flavour;
+    this.#partBytes = Math.max(options.partBytes ?? PART_BYTES, NUMBER_BYTES_MAX);
+    this.#readers = new ValueReaders(sink, this.#partBytes);
+    this.#parts = { part: (buf, start, end) => this.#part(buf, start, end) };
+    this.restart(type, offset, key);
+  }
+
+  /** Begins another value, which goes to the same sink: for many small ones, a decoder for each would cost more than they do. */
+  restart(type: number, offset: number, key?: Buffer): void {
+    const layout = t.grammarType(type, this.#flavour);
     if (type > 31 || g.PROGRAM_START[layout] === 0) {
       throw new FormatError('unknown', `unknown type ${type}`, offset, key ? { type, key } : { type });
     }
-    this.#sink = sink;
+    this.done = false;
     this.#type = type;
     this.#key = key;
-    this.#partBytes = Math.max(options.partBytes ?? PART_BYTES, NUMBER_BYTES_MAX);
     this.#base = offset;
     this.#offset = offset;
     this.#pc = g.PROGRAM_START[layout] as number;
-    const kind = valueKind(layout);
-    if (kind === 'module') this.#module = new PassOver();
-    this.#module?.begin(layout);
-    if (kind === 'stream') {
-      this.#stream = new StreamItems(sink, this.#partBytes);
-      this.#tail = new StreamTail(sink, this.#stream, offset);
-    }
-    this.#blob = new BlobReader(this.#stream ?? itemsOf(layout, kind, sink, offset), this.#partBytes);
-    this.#parts = { part: (buf, start, end) => this.#part(buf, start, end) };
-    sink.begin(kind);
+    this.#depth = 0;
+    this.#mode = NONE;
+    this.#expiry = -1;
+    this.#carry.clear();
+    this.#hold.clear();
+    this.#reader = this.#readers.of(layout, offset);
+    this.#sink.begin(this.#reader.kind);
   }
 
   /** Takes `buf[start, end)`, and returns `end` or the position behind the value. */
@@ -119,7 +122,8 @@ export class ValueDecoder {
   #write(buf: Buffer, start: number, end: number): number {
     const origin = this.#offset - start;
     let pos = start;
-    if (this.#module !== undefined) pos = this.#moduleBytes(this.#module, buf, start, end, origin);
+    const { module } = this.#reader;
+    if (module !== undefined) pos = this.#moduleBytes(module, buf, start, end, origin);
     else {
       while (pos < end && !this.done) {
         this.#base = origin;
@@ -141,7 +145,7 @@ export class ValueDecoder {
   }
 
   #finish(): void {
-    this.#tail?.groupEnd();
+    this.#reader.tail?.groupEnd();
     this.done = true;
     this.#sink.end();
   }
@@ -216,9 +220,9 @@ export class ValueDecoder {
   }
 
   #loop(role: number, count: number): void {
-    if (role === g.ROLE_GROUPS) this.#tail?.groups();
-    else if (role === g.ROLE_PEL) this.#tail?.pel();
-    else if (role === g.ROLE_OWNED) this.#tail?.consumerBegin();
+    if (role === g.ROLE_GROUPS) this.#reader.tail?.groups();
+    else if (role === g.ROLE_PEL) this.#reader.tail?.pel();
+    else if (role === g.ROLE_OWNED) this.#reader.tail?.consumerBegin();
     if (count === 0) this.#pc = behindLoop(this.#pc);
     else {
       this.#left[this.#depth] = count;
@@ -228,9 +232,9 @@ export class ValueDecoder {
   }
 
   #length(role: number, buf: Buffer, pos: number): void {
-    if (role === g.ROLE_META) this.#tail?.meta(l.bigLengthAt(buf, pos));
-    else if (role === g.ROLE_GROUP_META) this.#tail?.groupMeta(l.bigLengthAt(buf, pos));
-    else if (role === g.ROLE_PEL_COUNT) this.#tail?.pelCount(l.lengthAt(buf, pos));
+    if (role === g.ROLE_META) this.#reader.tail?.meta(l.bigLengthAt(buf, pos));
+    else if (role === g.ROLE_GROUP_META) this.#reader.tail?.groupMeta(l.bigLengthAt(buf, pos));
+    else if (role === g.ROLE_PEL_COUNT) this.#reader.tail?.pelCount(l.lengthAt(buf, pos));
     else if (role === g.ROLE_CONTAINER) this.#container = l.lengthAt(buf, pos);
     else if (role === g.ROLE_EXPIRY_BEFORE) this.#expiry = l.lengthAt(buf, pos) || -1;
     else if (role === g.ROLE_EXPIRY_DISTANCE) {
@@ -243,11 +247,11 @@ export class ValueDecoder {
     if (role === g.ROLE_SCORE) this.#sink.score(buf.readDoubleLE(pos));
     else if (role === g.ROLE_EXPIRY_AFTER) this.#sink.fieldExpireAt(l.int64At(buf, pos));
     else if (role === g.ROLE_EXPIRY_BASE) this.#expiryBase = l.int64At(buf, pos);
-    else if (role === g.ROLE_PEL_ID) this.#tail?.pelId(buf, pos);
-    else if (role === g.ROLE_PEL_TIME) this.#tail?.pelTime(l.int64At(buf, pos));
-    else if (role === g.ROLE_SEEN) this.#tail?.seen(l.int64At(buf, pos));
-    else if (role === g.ROLE_ACTIVE) this.#tail?.active(l.int64At(buf, pos));
-    else if (role === g.ROLE_OWNED_ID) this.#tail?.ownedId(buf, pos);
+    else if (role === g.ROLE_PEL_ID) this.#reader.tail?.pelId(buf, pos);
+    else if (role === g.ROLE_PEL_TIME) this.#reader.tail?.pelTime(l.int64At(buf, pos));
+    else if (role === g.ROLE_SEEN) this.#reader.tail?.seen(l.int64At(buf, pos));
+    else if (role === g.ROLE_ACTIVE) this.#reader.tail?.active(l.int64At(buf, pos));
+    else if (role === g.ROLE_OWNED_ID) this.#reader.tail?.ownedId(buf, pos);
   }
 
   #doubleText(buf: Buffer, pos: number, end: number): number {
@@ -318,7 +322,7 @@ export class ValueDecoder {
       this.#lzf.begin(bytes, this.#parts, this.#base);
     }
     const format = this.#format(role);
-    if (format !== 0) this.#blob.begin(format, this.#base);
+    if (format !== 0) this.#reader.blob.begin(format, this.#base);
     else if (role !== g.ROLE_NONE) this.#sink.elementLength(bytes);
   }
 
@@ -341,12 +345,12 @@ export class ValueDecoder {
       return;
     }
     if (mode === LZF_PARTS) this.#lzf?.end();
-    if (this.#format(this.#role) !== 0) this.#blob.end();
+    if (this.#format(this.#role) !== 0) this.#reader.blob.end();
     else this.#elementEnd(this.#role);
   }
 
   #part(buf: Buffer, start: number, end: number): void {
-    if (this.#format(this.#role) !== 0) this.#blob.write(buf, start, end);
+    if (this.#format(this.#role) !== 0) this.#reader.blob.write(buf, start, end);
     else if (this.#role !== g.ROLE_NONE) this.#sink.elementPart(buf, start, end);
   }
 
@@ -374,18 +378,18 @@ export class ValueDecoder {
       this.#sink.element(buf, start, end);
       this.#elementEnd(role);
     } else if (role === g.ROLE_NODE_ID) {
-      this.#stream?.beginNode(Buffer.from(buf.subarray(start, end)), this.#base);
-    } else if (role === g.ROLE_GROUP) this.#tail?.group(Buffer.from(buf.subarray(start, end)));
-    else if (role === g.ROLE_CONSUMER) this.#tail?.consumer(Buffer.from(buf.subarray(start, end)));
+      this.#reader.stream?.beginNode(Buffer.from(buf.subarray(start, end)), this.#base);
+    } else if (role === g.ROLE_GROUP) this.#reader.tail?.group(Buffer.from(buf.subarray(start, end)));
+    else if (role === g.ROLE_CONSUMER) this.#reader.tail?.consumer(Buffer.from(buf.subarray(start, end)));
     else this.#blobOrNode(role, buf, start, end);
   }
 
   #blobOrNode(role: number, buf: Buffer, start: number, end: number): void {
     const format = this.#format(role);
     if (format !== 0) {
-      this.#blob.begin(format, this.#base);
-      this.#blob.write(buf, start, end);
-      this.#blob.end();
+      this.#reader.blob.begin(format, this.#base);
+      this.#reader.blob.write(buf, start, end);
+      this.#reader.blob.end();
     } else if (role === g.ROLE_NODE) this.#sink.element(buf, start, end);
   }
 

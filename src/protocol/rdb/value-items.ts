@@ -26,6 +26,9 @@ export class ElementItems implements ItemSink {
     this.sink = sink;
   }
 
+  /** Another value begins, at this absolute offset. */
+  restart(_offset: number): void {}
+
   integer(n: number): void {
     this.sink.element(this.#text.buf, this.#text.write(n), this.#text.end);
   }
@@ -49,7 +52,7 @@ export class ElementItems implements ItemSink {
 export class TupleItems extends ElementItems {
   readonly #kind: 'zset' | 'hash' | 'hash-expiry';
   readonly #size: number;
-  readonly #offset: number;
+  #offset: number;
   #at = 0;
 
   constructor(sink: ValueSink, kind: 'zset' | 'hash' | 'hash-expiry', offset: number) {
@@ -57,6 +60,11 @@ export class TupleItems extends ElementItems {
     this.#kind = kind;
     this.#size = kind === 'hash-expiry' ? 3 : 2;
     this.#offset = offset;
+  }
+
+  override restart(offset: number): void {
+    this.#offset = offset;
+    this.#at = 0;
   }
 
   override integer(n: number): void {
