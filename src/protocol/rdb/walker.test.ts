@@ -353,6 +353,23 @@ describe('RdbWalker', () => {
     expect(most).toBeLessThan(14_000);
   });
 
+  it('gives out nothing behind a big entry in the call in which it ended', () => {
+    const large = b.lzfRun(1, 5000);
+    const rdb = b.rdb([b.entry(0, 'a', large), b.entry(0, 'b', large), small('c', 'x'), b.entry(0, 'd', large)]);
+    for (let cut = 0; cut < rdb.length; cut++) {
+      const sink = new Collector();
+      const walker = new RdbWalker(sink, { bigEntryBytes: 1000 });
+      const ends: string[] = [];
+      let pos = 0;
+      while (!walker.finished) {
+        const seen = sink.big;
+        pos = walker.write(rdb, pos, pos < cut ? cut : rdb.length);
+        if (sink.big > seen) ends.push(`${sink.big} of ${sink.entries.length}`);
+      }
+      expect(ends).toEqual(['1 of 1', '2 of 2', '3 of 4']);
+    }
+  });
+
   it('is linear in an entry that comes in many slices', () => {
     const elements = 200_000;
     const entry = b.entry(1, 'k', len(elements), Buffer.alloc(elements * 2, str('x')));

@@ -33,8 +33,10 @@ const BIG = 3;
 /** something that is passed over and not held */
 const PASS = 4;
 const KEY_META = 5;
-const CHECKSUM = 6;
-const DONE = 7;
+/** an opcode too, but a big entry has just ended: the call of `write` ends with it */
+const BIG_ENDED = 6;
+const CHECKSUM = 7;
+const DONE = 8;
 
 /**
  * The simple idea, to append every slice to what is left of the last one and parse again from the beginning of the entry, copies everything
@@ -55,7 +57,6 @@ export class RdbWalker {
   readonly #told: Information;
   readonly #view: EntryView = emptyEntry();
   readonly #big = new BigValue();
-  #bigEnded = false;
   #state = MAGIC;
   #offset = 0;
   #entryOffset = 0;
@@ -104,9 +105,9 @@ export class RdbWalker {
     const origin = this.#offset - start;
     this.#start = start;
     let pos = start;
-    this.#bigEnded = false;
+    if (this.#state === BIG_ENDED) this.#state = OPCODE;
     if (this.#big.draining) this.#drain();
-    while (pos < end && this.#state !== DONE && !this.#big.draining && !this.#bigEnded) {
+    while (pos < end && this.#state !== DONE && this.#state !== BIG_ENDED && !this.#big.draining) {
       if (this.#state === PASS) pos = this.#pass(buf, pos, end, origin);
       else if (this.#state === BIG) pos = this.#feed(buf, pos, end, origin);
       else if (this.#carry.length > 0) pos = this.#fill(buf, pos, end, origin);
@@ -310,8 +311,7 @@ export class RdbWalker {
 
   #leaveBig(offset: number): void {
     this.#big.drop();
-    this.#bigEnded = true;
-    this.#state = OPCODE;
+    this.#state = BIG_ENDED;
     this.#entryOffset = offset;
   }
 
