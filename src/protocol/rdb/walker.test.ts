@@ -355,7 +355,12 @@ describe('RdbWalker', () => {
 
   it('gives out nothing behind a big entry in the call in which it ended', () => {
     const large = b.lzfRun(1, 5000);
-    const rdb = b.rdb([b.entry(0, 'a', large), b.entry(0, 'b', large), small('c', 'x'), b.entry(0, 'd', large)]);
+    const rdb = b.rdb([
+      b.entry(0, 'a', large),
+      b.entry(0, 'b', large),
+      small('c', 'x'),
+      b.entry(0, 'd', large),
+    ]);
     for (let cut = 0; cut < rdb.length; cut++) {
       const sink = new Collector();
       const walker = new RdbWalker(sink, { bigEntryBytes: 1000 });
