@@ -9,10 +9,10 @@ const DELETED_MAX = 100_000;
 /**
  *     XADD per entry, XSETID with the counters, and for each group XGROUP CREATE, for each consumer XGROUP CREATECONSUMER and XCLAIM.
  *
- * Since Redis 7, XCLAIM does not make an entry pending whose message is gone. So a deleted entry that its node still tells of is added again
- * (with an empty field), claimed like the others where it is pending, and deleted at the end. What is lost: pending entries of messages whose
- * whole node is gone, beyond `DELETED_MAX`, or trimmed; the consumers' times (they become the time of the copy); and which producers were
- * idempotent (Redis 8.6). No command sets these.
+ * XCLAIM makes no entry pending whose message is gone, not even with FORCE (t_stream.c, xclaimCommand, since Redis 5). So a deleted entry that its
+ * node still tells of is added again (with an empty field), claimed like the others where it is pending, and deleted at the end. What is
+ * lost: pending entries of messages whose whole node is gone, beyond `DELETED_MAX`, or trimmed; the consumers' times (they become the time
+ * of the copy); and which producers were idempotent (Redis 8.6). No command sets these.
  */
 export class RebuildStream {
   readonly #sink: CommandSink;
@@ -74,7 +74,7 @@ export class RebuildStream {
   }
 
   deleted(ms: bigint, seq: bigint): void {
-    if (this.#before7 || this.#deleted.length >= DELETED_MAX) return;
+    if (this.#deleted.length >= DELETED_MAX) return;
     const id = `${ms}-${seq}`;
     this.#deleted.push(id);
     this.#send('XADD', undefined, [id, '', '']);

@@ -181,11 +181,14 @@ describe('Rebuild', () => {
   it('asks an older target only for what it knows', () => {
     expect(rebuilt(21, stream, { targetBefore7: true })).toEqual([
       'XADD key 5-1 f v',
+      'XADD key 5-2  ',
       `XADD key 5-3 g ${'L'.repeat(100)}`,
       'XSETID key 9-0',
       'XGROUP CREATE key grp 5-3',
       'XCLAIM key grp ann 0 5-1 5-2 TIME 70 RETRYCOUNT 1 FORCE JUSTID LASTID 5-3',
       'XCLAIM key grp ann 0 5-3 TIME 80 RETRYCOUNT 2 FORCE JUSTID LASTID 5-3',
+      'XDEL key 5-2',
+      'XSETID key 9-0',
     ]);
   });
 
