@@ -51,7 +51,7 @@ export async function decode(path: string, options: ResolvedDecodeOptions, out: 
 function sinkOf(format: ResolvedDecodeOptions['format'], writer: PacedWriter): DecodedSink {
   switch (format) {
     case 'jsonl':
-      return new JsonLinesWriter((bytes) => writer.write(bytes));
+      return new JsonLinesWriter((bytes, done) => writer.write(bytes, done));
     case 'commands':
       return new CommandsWriter((bytes, done) => writer.write(bytes, done));
     default:

@@ -14,6 +14,8 @@ export abstract class DecodedSink implements AofSink, RdbSink, StreamSink {
   protected flavour: Flavour = 'redis';
   protected version = 0;
   readonly #string = new HeldString();
+  #decoder: ValueDecoder | undefined;
+  #decoderSink: ValueSink | undefined;
 
   /** `serializedBytes` is undefined for an entry that is too large to be held. The view is valid during this call and that of `begin`. */
   protected abstract value(entry: EntryView, serializedBytes: number | undefined): ValueSink;
@@ -32,12 +34,22 @@ export abstract class DecodedSink implements AofSink, RdbSink, StreamSink {
   header(version: number, flavour: Flavour): void {
     this.version = version;
     this.flavour = flavour;
+    this.#decoder = undefined;
   }
 
   entry(entry: EntryView): void {
     const { valueBuf, valueStart, valueEnd } = entry;
     const sink = this.value(entry, valueEnd - valueStart);
-    new ValueDecoder(entry.type, this.flavour, sink, entry.offset).write(valueBuf, valueStart, valueEnd);
+    this.#decoderOf(entry, sink).write(valueBuf, valueStart, valueEnd);
+  }
+
+  /** The same one as long as the sink is the same. */
+  #decoderOf({ type, offset }: EntryView, sink: ValueSink): ValueDecoder {
+    if (this.#decoder === undefined || this.#decoderSink !== sink) {
+      this.#decoder = new ValueDecoder(type, this.flavour, sink, offset);
+      this.#decoderSink = sink;
+    } else this.#decoder.restart(type, offset);
+    return this.#decoder;
   }
 
   bigEntry(entry: EntryView): ValueSink {

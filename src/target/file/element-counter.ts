@@ -1,6 +1,6 @@
 import type { ValueKind, ValueSink } from '../../protocol/rdb/value-sink.ts';
 
-/** Counts what a value holds: elements of a list or set, members, fields, entries of a stream; 1 for a string. */
+/** Counts what each of many values holds, one behind the other: elements of a list or set, members, fields, entries of a stream; 1 for a string. */
 export class ElementCounter implements ValueSink {
   readonly #ended: (kind: ValueKind, elements: number, bytes: number) => void;
   #kind: ValueKind = 'string';
@@ -14,7 +14,8 @@ export class ElementCounter implements ValueSink {
 
   begin(kind: ValueKind): void {
     this.#kind = kind;
-    if (kind === 'string' || kind === 'module') this.#elements = 1;
+    this.#bytes = 0;
+    this.#elements = kind === 'string' || kind === 'module' ? 1 : 0;
   }
 
   element(_buf: Buffer, start: number, end: number): void {

@@ -2,8 +2,9 @@ import type { EntryView } from '../../protocol/rdb/sink.ts';
 import type { ValueKind, ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
+import type { BlockWriter } from '../../protocol/resp/output.ts';
 import { DecodedSink } from './decoded-sink.ts';
-import { type BlockTaker, bytesJson, JsonText } from './json-text.ts';
+import { JsonText } from './json-text.ts';
 import { JsonValue } from './json-value.ts';
 
 /**
@@ -18,10 +19,21 @@ import { JsonValue } from './json-value.ts';
  */
 export class JsonLinesWriter extends DecodedSink {
   readonly #out: JsonText;
+  readonly #value: JsonValue;
+  /** of the entry under way */
+  #expireAtMs = -1;
+  #idleSeconds = -1;
+  #freq = -1;
 
-  constructor(take: BlockTaker) {
+  constructor(write: BlockWriter) {
     super();
-    this.#out = new JsonText(take);
+    const out = new JsonText(write);
+    this.#out = out;
+    this.#value = new JsonValue(
+      out,
+      (kind) => this.#begun(kind),
+      () => out.raw('}\n'),
+    );
   }
 
   override flush(): void {
@@ -29,21 +41,36 @@ export class JsonLinesWriter extends DecodedSink {
   }
 
   protected value(entry: EntryView): ValueSink {
-    const key = bytesJson(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
-    const { db, expireAtMs, idleSeconds, freq } = entry;
-    const begun = (kind: ValueKind): void => {
-      const told = [
-        expireAtMs < 0 ? '' : `"expireAtMs":${expireAtMs},`,
-        idleSeconds < 0 ? '' : `"idleSeconds":${idleSeconds},`,
-        freq < 0 ? '' : `"freq":${freq},`,
-      ];
-      this.#out.raw(`{"db":${db},"key":${key},"type":"${kind}",${told.join('')}"value":`);
-    };
-    return new JsonValue(this.#out, begun, () => this.#out.raw('}\n'));
+    this.#expireAtMs = entry.expireAtMs;
+    this.#idleSeconds = entry.idleSeconds;
+    this.#freq = entry.freq;
+    this.#out.raw('{"db":');
+    this.#out.integer(entry.db);
+    this.#out.raw(',"key":');
+    this.#out.bytes(entry.keyBuf, entry.keyStart, entry.keyEnd);
+    return this.#value;
+  }
+
+  #begun(kind: ValueKind): void {
+    this.#out.raw(',"type":"');
+    this.#out.raw(kind);
+    this.#out.raw('"');
+    this.#told(',"expireAtMs":', this.#expireAtMs);
+    this.#told(',"idleSeconds":', this.#idleSeconds);
+    this.#told(',"freq":', this.#freq);
+    this.#out.raw(',"value":');
+  }
+
+  #told(name: string, n: number): void {
+    if (n < 0) return;
+    this.#out.raw(name);
+    this.#out.integer(n);
   }
 
   protected library(code: Buffer): void {
-    this.#out.raw(`{"type":"function","code":${bytesJson(code)}}\n`);
+    this.#out.raw('{"type":"function","code":');
+    this.#out.bytes(code, 0, code.length);
+    this.#out.raw('}\n');
   }
 
   override timestamp(seconds: number): void {
@@ -63,10 +90,13 @@ export class JsonLinesWriter extends DecodedSink {
   bigCommandPart(): void {}
 
   bigCommandEnd(command: BigCommand): void {
-    const args = Array.from({ length: command.argc }, (_, i) => {
+    this.#out.raw('{"command":[');
+    for (let i = 0; i < command.argc; i++) {
       const arg = command.kept.get(i);
-      return arg === undefined ? 'null' : bytesJson(arg);
-    });
-    this.#out.raw(`{"command":[${args.join(',')}]}\n`);
+      if (i > 0) this.#out.raw(',');
+      if (arg === undefined) this.#out.raw('null');
+      else this.#out.bytes(arg, 0, arg.length);
+    }
+    this.#out.raw(']}\n');
   }
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { bytesJson, counterJson, JsonText, scoreJson } from './json-text.ts';
+import { counterJson, JsonText, scoreJson } from './json-text.ts';
 
 function written(write: (out: JsonText) => void): string {
   const blocks: Buffer[] = [];
-  const out = new JsonText((bytes) => blocks.push(bytes));
+  const out = new JsonText((bytes, done) => {
+    blocks.push(Buffer.from(bytes));
+    done();
+  });
   write(out);
   out.flush();
   return Buffer.concat(blocks).toString();
@@ -38,15 +41,34 @@ describe('counterJson', () => {
   });
 });
 
-describe('bytesJson', () => {
-  it('shows UTF-8 as text, and nothing else', () => {
-    expect(JSON.parse(bytesJson(Buffer.from('나루 "\n\0\ufeff')))).toBe('나루 "\n\0\ufeff');
-    expect(JSON.parse(bytesJson(Buffer.from([0xff])))).toEqual({ base64: '/w==' });
-    expect(JSON.parse(bytesJson(Buffer.from([0xed, 0xa0, 0x80])))).toEqual({ base64: '7aCA' });
-  });
-});
-
 describe('JsonText', () => {
+  const json = (bytes: Buffer): string => written((out) => out.bytes(bytes, 0, bytes.length));
+
+  it('shows UTF-8 as text, and nothing else', () => {
+    expect(JSON.parse(json(Buffer.from('나루 "\n\0\ufeff')))).toBe('나루 "\n\0\ufeff');
+    expect(JSON.parse(json(Buffer.from([0xff])))).toEqual({ base64: '/w==' });
+    expect(JSON.parse(json(Buffer.from([0xed, 0xa0, 0x80])))).toEqual({ base64: '7aCA' });
+  });
+
+  it('writes every character as JSON.stringify does', () => {
+    const text = Array.from({ length: 0x300 }, (_, i) => String.fromCodePoint(i)).join('');
+    const long = `${text}\u2028😀`.repeat(200);
+    expect(json(Buffer.from(long)) === JSON.stringify(long)).toBe(true);
+  });
+
+  it('writes bytes of any length as base64, over the borders of blocks', () => {
+    for (const length of [1, 2, 3, 4, 5, 65_535, 65_536, 65_537, 200_000]) {
+      const bytes = Buffer.alloc(length, Buffer.from([0xff, 0x00, 0x83, 0x10, 0xfe]));
+      expect(json(bytes) === `{"base64":"${bytes.toString('base64')}"}`).toBe(true);
+    }
+  });
+
+  it('writes whole numbers', () => {
+    expect(written((out) => [0, 7, 1_700_000_000_123].forEach((n) => void out.integer(n)))).toBe(
+      '071700000000123',
+    );
+  });
+
   it('joins parts of any size to one base64 text', () => {
     const bytes = Buffer.from(Array.from({ length: 50 }, (_, i) => 200 + i));
     for (let step = 1; step <= 7; step++) {
@@ -61,7 +83,7 @@ describe('JsonText', () => {
   });
 
   it('keeps the order of texts that fit into a block and of those that do not', () => {
-    const texts = ['a', '나'.repeat(30_000), 'b', 'c'.repeat(200_000), 'd'];
+    const texts = ['a', 'n'.repeat(90_000), 'b', 'c'.repeat(200_000), 'd'];
     expect(written((out) => texts.forEach((text) => void out.raw(text))) === texts.join('')).toBe(true);
   });
 });

@@ -1,8 +1,8 @@
 import type { StreamMeta, ValueKind, ValueSink } from '../../protocol/rdb/value-sink.ts';
-import { bytesJson, counterJson, type JsonText, scoreJson } from './json-text.ts';
+import { counterJson, type JsonText, scoreJson } from './json-text.ts';
 
 /**
- * One value as JSON, written while it is taken apart. S stands for a string, or `{"base64":"..."}` where the bytes are not UTF-8 or are more
+ * Values as JSON, one behind the other, written while they are taken apart. S stands for a string, or `{"base64":"..."}` where the bytes are not UTF-8 or are more
  * than 1 MiB.
  *
  *     string  S
@@ -28,7 +28,7 @@ export class JsonValue implements ValueSink {
   #groups = 0;
   #consumers = 0;
 
-  /** `begun` is called before the value's first byte is written, `ended` behind its last one. */
+  /** `begun` is called before each value's first byte is written, `ended` behind its last one. */
   constructor(out: JsonText, begun: (kind: ValueKind) => void, ended: () => void) {
     this.#out = out;
     this.#begun = begun;
@@ -37,6 +37,10 @@ export class JsonValue implements ValueSink {
 
   begin(kind: ValueKind): void {
     this.#kind = kind;
+    this.#items = 0;
+    this.#inner = 0;
+    this.#groups = 0;
+    this.#consumers = 0;
     this.#begun(kind);
     if (kind === 'module') this.#out.beginBase64();
     else if (kind === 'stream') this.#out.raw('{"entries":[');
@@ -69,7 +73,9 @@ export class JsonValue implements ValueSink {
   }
 
   score(score: number): void {
-    this.#out.raw(`,${scoreJson(score)}]`);
+    this.#out.raw(',');
+    this.#out.raw(scoreJson(score));
+    this.#out.raw(']');
   }
 
   fieldExpireAt(ms: number): void {
@@ -101,7 +107,7 @@ export class JsonValue implements ValueSink {
     this.#endGroup();
     const read = entriesRead < 0n ? 'null' : counterJson(entriesRead);
     const rest = `"lastId":"${lastMs}-${lastSeq}","entriesRead":${read},"consumers":[`;
-    this.#out.raw(`${this.#groups++ === 0 ? '' : ','}{"name":${bytesJson(name)},${rest}`);
+    this.#named(this.#groups++, name, rest);
     this.#consumers = 0;
   }
 
@@ -109,7 +115,7 @@ export class JsonValue implements ValueSink {
     this.#endConsumer();
     const active = activeAtMs < 0 ? 'null' : activeAtMs;
     const rest = `"seenAtMs":${seenAtMs},"activeAtMs":${active},"pending":[`;
-    this.#out.raw(`${this.#consumers++ === 0 ? '' : ','}{"name":${bytesJson(name)},${rest}`);
+    this.#named(this.#consumers++, name, rest);
     this.#items = 0;
   }
 
@@ -126,8 +132,15 @@ export class JsonValue implements ValueSink {
     this.#ended();
   }
 
+  #named(before: number, name: Buffer, rest: string): void {
+    this.#out.raw(before === 0 ? '{"name":' : ',{"name":');
+    this.#out.bytes(name, 0, name.length);
+    this.#out.raw(`,${rest}`);
+  }
+
   #item(text: string): void {
-    this.#out.raw(this.#items++ === 0 ? text : `,${text}`);
+    if (this.#items++ > 0) this.#out.raw(',');
+    this.#out.raw(text);
   }
 
   #before(): void {

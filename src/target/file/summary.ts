@@ -10,6 +10,8 @@ const TOP = 20;
 const SECOND_MS = 1000;
 const DAY_MS = 86_400 * SECOND_MS;
 const COLON = 0x3a;
+/** Longer ones are cut, so that they do not fill the memory. */
+const PREFIX_BYTES_MAX = 64;
 
 /** Keys by the time they still have to live. `[name, up to so many ms from now]` */
 const EXPIRIES: readonly (readonly [string, number])[] = [
@@ -54,10 +56,18 @@ export class SummarySink extends DecodedSink {
   readonly #types = new TopCounts();
   readonly #prefixes = new TopCounts();
   readonly #commands = new TopCounts();
-  readonly #expiries = new Map<string, number>();
+  readonly #never = { name: NEVER, count: 0 };
+  readonly #expiries = EXPIRIES.map(([name]) => ({ name, count: 0 }));
   readonly #keys: Tally = { count: 0, bytes: 0, elements: 0 };
+  readonly #counter = new ElementCounter((kind, elements, bytes) => this.#counted(kind, elements, bytes));
   #largest: LargeKey[] = [];
   #functions = 0;
+  /** of the entry under way; its key is `key[0, keyBytes)` */
+  #db = 0;
+  #key: Buffer = Buffer.allocUnsafe(1024);
+  #keyBytes = 0;
+  #expireAtMs = -1;
+  #serializedBytes: number | undefined;
 
   constructor(nowMs: number) {
     super();
@@ -71,9 +81,7 @@ export class SummarySink extends DecodedSink {
       types: this.#types.top(TOP).names,
       prefixes: prefixes.names,
       otherPrefixes: prefixes.rest,
-      expiries: [NEVER, ...EXPIRIES.map(([name]) => name)]
-        .map((name) => ({ name, count: this.#expiries.get(name) ?? 0 }))
-        .filter(({ count }) => count > 0),
+      expiries: [this.#never, ...this.#expiries].filter(({ count }) => count > 0),
       largest: this.#largest,
       functions: this.#functions,
       commands: this.#commands.top(TOP).names,
@@ -81,31 +89,50 @@ export class SummarySink extends DecodedSink {
   }
 
   protected value(entry: EntryView, serializedBytes: number | undefined): ValueSink {
-    const { db, expireAtMs } = entry;
-    const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
-    return new ElementCounter((type, elements, elementBytes) => {
-      const bytes = serializedBytes ?? elementBytes;
-      this.#keys.count++;
-      this.#keys.bytes += bytes;
-      this.#keys.elements += elements;
-      this.#types.add(type, bytes, elements);
-      this.#prefixes.add(prefixOf(key), bytes, elements);
-      const bucket = this.#expiryOf(expireAtMs);
-      this.#expiries.set(bucket, (this.#expiries.get(bucket) ?? 0) + 1);
-      this.#offer({ db, key, type, bytes, elements });
-    });
+    const bytes = entry.keyEnd - entry.keyStart;
+    if (bytes > this.#key.length) this.#key = Buffer.allocUnsafe(2 * bytes);
+    entry.keyBuf.copy(this.#key, 0, entry.keyStart, entry.keyEnd);
+    this.#keyBytes = bytes;
+    this.#db = entry.db;
+    this.#expireAtMs = entry.expireAtMs;
+    this.#serializedBytes = serializedBytes;
+    return this.#counter;
   }
 
-  #expiryOf(expireAtMs: number): string {
-    if (expireAtMs < 0) return NEVER;
-    const left = expireAtMs - this.#nowMs;
-    return EXPIRIES.find(([, upTo]) => left <= upTo)?.[0] as string;
-  }
-
-  #offer(key: LargeKey): void {
+  #counted(type: ValueKind, elements: number, elementBytes: number): void {
+    const bytes = this.#serializedBytes ?? elementBytes;
+    this.#keys.count++;
+    this.#keys.bytes += bytes;
+    this.#keys.elements += elements;
+    this.#types.add(type, bytes, elements);
+    this.#prefixes.add(this.#prefix(), bytes, elements);
+    this.#expiry().count++;
     const smallest = this.#largest.at(-1);
-    if (this.#largest.length >= TOP && smallest !== undefined && key.bytes <= smallest.bytes) return;
-    this.#largest = [...this.#largest, key].sort((a, b) => b.bytes - a.bytes).slice(0, TOP);
+    if (this.#largest.length < TOP || smallest === undefined || bytes > smallest.bytes)
+      this.#offer(type, elements, bytes);
+  }
+
+  #expiry(): { count: number } {
+    if (this.#expireAtMs < 0) return this.#never;
+    const left = this.#expireAtMs - this.#nowMs;
+    let bucket = 0;
+    while (left > (EXPIRIES[bucket] as [string, number])[1]) bucket++;
+    return this.#expiries[bucket] as { count: number };
+  }
+
+  /** The part of the key before the first colon, cut where it is longer than what is kept. */
+  #prefix(): string {
+    const key = this.#key;
+    const end = Math.min(this.#keyBytes, PREFIX_BYTES_MAX);
+    for (let at = 0; at < end; at++) if (key[at] === COLON) return key.toString('latin1', 0, at);
+    const colon = this.#keyBytes > end ? key.subarray(end, this.#keyBytes).indexOf(COLON) : -1;
+    return colon < 0 ? '' : key.toString('latin1', 0, end);
+  }
+
+  #offer(type: ValueKind, elements: number, bytes: number): void {
+    const key = Buffer.from(this.#key.subarray(0, this.#keyBytes));
+    const large = { db: this.#db, key, type, bytes, elements };
+    this.#largest = [...this.#largest, large].sort((a, b) => b.bytes - a.bytes).slice(0, TOP);
   }
 
   protected library(): void {
@@ -124,12 +151,4 @@ export class SummarySink extends DecodedSink {
     const name = (command.kept.get(0)?.toString('latin1') ?? '?').slice(0, 32).toUpperCase();
     this.#commands.add(name, command.endOffset - command.offset, command.argc - 1);
   }
-}
-
-/** Longer ones are cut, so that they do not fill the memory. */
-const PREFIX_BYTES_MAX = 64;
-
-function prefixOf(key: Buffer): string {
-  const colon = key.indexOf(COLON);
-  return colon < 0 ? '' : key.toString('latin1', 0, Math.min(colon, PREFIX_BYTES_MAX));
 }

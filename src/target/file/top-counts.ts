@@ -20,7 +20,9 @@ export class TopCounts {
       tally = { count: 0, bytes: 0, elements: 0 };
       this.#names.set(name, tally);
     }
-    addTo(tally, { count: 1, bytes, elements });
+    tally.count++;
+    tally.bytes += bytes;
+    tally.elements += elements;
     if (this.#names.size > NAMES_MAX) this.#prune();
   }
 
