@@ -118,7 +118,9 @@ export function lp(value: string | number | bigint): Buffer {
 export function ziplist(entries: readonly Buffer[], wide = false): Buffer {
   const previous = wide ? bytes(254, u32(300)) : bytes(1);
   const body = Buffer.concat(entries.map((entry) => bytes(previous, entry)));
-  return bytes(u32(body.length + 11), u32(10), 0, 0, body, 255);
+  const count = Buffer.alloc(2);
+  count.writeUInt16LE(entries.length);
+  return bytes(u32(body.length + 11), u32(10), count, body, 255);
 }
 
 /** Integers of `width` bytes. */

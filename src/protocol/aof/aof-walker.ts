@@ -30,6 +30,8 @@ export interface AofWalkerOptions {
   until?: number;
   /** see RdbWalker */
   verifyChecksum?: boolean;
+  /** The file is an RDB alone: whatever stands behind it is an error. */
+  rdbOnly?: boolean;
 }
 
 export interface AofEnd {
@@ -64,6 +66,7 @@ const HASH = 0x23;
 export class AofWalker {
   readonly #sink: AofSink;
   readonly #until: number;
+  readonly #rdbOnly: boolean;
   readonly #rdb: RdbWalker;
   readonly #commands: CommandWalker;
   readonly #transactions: Transactions;
@@ -78,6 +81,7 @@ export class AofWalker {
     const { bigEntryBytes, bigCommandBytes, verifyChecksum = true } = options;
     this.#sink = sink;
     this.#until = options.until ?? Number.POSITIVE_INFINITY;
+    this.#rdbOnly = options.rdbOnly === true;
     this.#rdb = new RdbWalker(sink.rdb, { bigEntryBytes, verifyChecksum });
     this.#transactions = new Transactions(sink.stream);
     this.#commands = new CommandWalker(this.#transactions, { bigCommandBytes, commandsOnly: true });
@@ -155,6 +159,8 @@ export class AofWalker {
   }
 
   #walkCommands(buf: Buffer, pos: number, end: number): number {
+    if (this.#rdbOnly)
+      throw new FormatError('malformed', 'There is more behind the end of the RDB', this.#offset);
     const next = this.#commands.write(buf, pos, end);
     if (next === end) return next;
     const offset = this.#commands.offset;

@@ -17,6 +17,15 @@ export function inEntry(error: unknown, view: EntryView, entryOffset: number): u
   return withKey(error, view.type, keyOf(view), entryOffset);
 }
 
+/** For who takes a whole entry apart, and knows its beginning only: the error stands there. */
+export function atEntry(error: unknown, view: EntryView): unknown {
+  if (!(error instanceof FormatError)) return error;
+  const message = error.message.slice(0, error.message.lastIndexOf(' at offset '));
+  const placed = new FormatError(error.fault, message, view.offset, { type: view.type, key: keyOf(view) });
+  placed.cause = error;
+  return placed;
+}
+
 export function unknownType(view: EntryView, offset: number): FormatError {
   const { type } = view;
   const what = type === TYPE_MODULE_PRE_GA ? 'module value of a Redis 4.0 release candidate' : 'unknown type';

@@ -199,7 +199,7 @@ const cases: Case[] = [
       'k',
       str(
         b.bytes(
-          2,
+          3,
           1,
           'f',
           2,

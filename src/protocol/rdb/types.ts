@@ -52,7 +52,14 @@ export const REDIS_VERSION_MAX = 13;
 export const VALKEY_VERSION_MIN = 80;
 export const VALKEY_VERSION_MAX = 80;
 
-/** The key of the tables in grammar.ts for a type byte. */
+/** No type of any version. */
+const TYPE_NONE = 8;
+
+/**
+ * The key of the tables in grammar.ts for a type byte. From 22 on the numbers of Redis and Valkey mean different things (Valkey src/rdb.h,
+ * RDB_FOREIGN_TYPE_MIN): Valkey 9 knows 22 alone.
+ */
 export function grammarType(type: number, flavour: Flavour): number {
-  return type === TYPE_HASH_METADATA_PRE_GA && flavour === 'valkey' ? TYPE_HASH_2 : type;
+  if (flavour === 'redis' || type < TYPE_HASH_METADATA_PRE_GA) return type;
+  return type === TYPE_HASH_METADATA_PRE_GA ? TYPE_HASH_2 : TYPE_NONE;
 }

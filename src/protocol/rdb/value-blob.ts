@@ -15,8 +15,12 @@ export interface ItemSink {
   itemsEnd(): void;
 }
 
-/** ziplist := bytes (4) tail (4) count (2) entry* 255; listpack := bytes (4) count (2) entry* 255; intset := width (4) count (4) integer*;
- * zipmap := count (1) pair* 255 */
+/**
+ * ziplist := bytes (4) tail (4) count (2) entry* 255; listpack := bytes (4) count (2) entry* 255; intset := width (4) count (4) integer*;
+ * zipmap := count (1) pair* 255
+ *
+ * where bytes are those of the whole structure, and a count of 65535 (zipmap: 254 and more) means that only counting tells.
+ */
 const HEADER_BYTES: Readonly<Record<number, number>> = {
   [ROLE_ZIPLIST]: 10,
   [ROLE_LISTPACK]: 6,
@@ -26,6 +30,8 @@ const HEADER_BYTES: Readonly<Record<number, number>> = {
 };
 
 const END = 255;
+const UNCOUNTED = 65535;
+const ZIPMAP_UNCOUNTED = 254;
 
 export class BlobReader {
   readonly #items: ItemSink;
@@ -41,9 +47,14 @@ export class BlobReader {
   /** bytes of a large item that are still to come, and those to skip behind it */
   #left = 0;
   #skip = 0;
-  /** intset: bytes an integer, integers still to come; zipmap: whether a value is next */
-  #width = 0;
+  /** what the header says: bytes of it all (-1: nothing), items less those that have come */
+  #bytes = -1;
   #count = 0;
+  #isCounted = false;
+  /** bytes given up to now */
+  #taken = 0;
+  /** intset: bytes an integer; zipmap: whether a value is next */
+  #width = 0;
   #value = false;
 
   constructor(items: ItemSink, partBytes: number) {
@@ -60,10 +71,20 @@ export class BlobReader {
     this.#left = 0;
     this.#skip = 0;
     this.#value = false;
+    this.#bytes = -1;
+    this.#taken = 0;
     this.#carry.clear();
   }
 
+  /** All of one structure that lies in `buf[start, end)`. */
+  whole(format: number, offset: number, buf: Buffer, start: number, end: number): void {
+    this.begin(format, offset);
+    this.write(buf, start, end);
+    this.end();
+  }
+
   write(buf: Buffer, start: number, end: number): void {
+    this.#taken += end - start;
     let pos = start;
     while (pos < end) {
       if (this.#left > 0) pos = this.#part(buf, pos, end);
@@ -84,8 +105,10 @@ export class BlobReader {
   }
 
   end(): void {
-    const whole = this.#format === ROLE_INTSET ? !this.#header && this.#count === 0 : this.#ended;
+    const whole = this.#format === ROLE_INTSET ? !this.#header : this.#ended;
     if (!whole || this.#left > 0 || this.#skip > 0 || this.#carry.length > 0) throw this.#broken();
+    if ((this.#isCounted && this.#count !== 0) || (this.#bytes >= 0 && this.#bytes !== this.#taken))
+      throw this.#broken();
     this.#items.itemsEnd();
   }
 
@@ -125,14 +148,21 @@ export class BlobReader {
   #one(buf: Buffer, pos: number, end: number): number {
     if (this.#header) return this.#head(buf, pos, end);
     if (this.#ended) throw this.#broken();
-    if (this.#format === ROLE_INTSET) return this.#member(buf, pos, end);
-    if (buf[pos] === END) {
+    if (this.#format !== ROLE_INTSET && buf[pos] === END) {
       if (this.#value) throw this.#broken();
       this.#ended = true;
       return pos + 1;
     }
+    if (this.#isCounted && this.#count === 0) throw this.#broken();
+    const next = this.#item(buf, pos, end);
+    if (next >= 0) this.#count--;
+    return next;
+  }
+
+  #item(buf: Buffer, pos: number, end: number): number {
     if (this.#format === ROLE_LISTPACK) return this.#listpackItem(buf, pos, end);
-    return this.#format === ROLE_ZIPLIST ? this.#ziplistItem(buf, pos, end) : this.#zipmapItem(buf, pos, end);
+    if (this.#format === ROLE_ZIPLIST) return this.#ziplistItem(buf, pos, end);
+    return this.#format === ROLE_INTSET ? this.#member(buf, pos, end) : this.#zipmapItem(buf, pos, end);
   }
 
   #head(buf: Buffer, pos: number, end: number): number {
@@ -142,7 +172,15 @@ export class BlobReader {
     if (this.#format === ROLE_INTSET) {
       this.#width = buf.readUInt32LE(pos);
       this.#count = buf.readUInt32LE(pos + 4);
+      this.#isCounted = true;
       if (this.#width !== 2 && this.#width !== 4 && this.#width !== 8) throw this.#broken();
+    } else if (this.#format === ROLE_ZIPMAP) {
+      this.#count = 2 * (buf[pos] as number);
+      this.#isCounted = this.#count < 2 * ZIPMAP_UNCOUNTED;
+    } else {
+      this.#bytes = buf.readUInt32LE(pos);
+      this.#count = buf.readUInt16LE(pos + bytes - 2);
+      this.#isCounted = this.#count !== UNCOUNTED;
     }
     return pos + bytes;
   }
@@ -176,8 +214,6 @@ export class BlobReader {
   #member(buf: Buffer, pos: number, end: number): number {
     const next = pos + this.#width;
     if (next > end) return this.#lacks(this.#width);
-    if (this.#count === 0) throw this.#broken();
-    this.#count--;
     if (this.#width === 8) return this.#integer64(buf, pos, next);
     return this.#integer(this.#width === 2 ? buf.readInt16LE(pos) : buf.readInt32LE(pos), next);
   }

@@ -68,6 +68,8 @@ export class ValueDecoder {
   /** bytes of the string under way that are still to come, as they are in the value; its length when decompressed, -1: it is not compressed */
   #dataLeft = 0;
   #plainBytes = -1;
+  /** absolute offset of the string read last, for errors in what it holds */
+  #stringAt = 0;
   #container = 0;
   #expiryBase = 0;
   #expiry = -1;
@@ -268,6 +270,7 @@ export class ValueDecoder {
 
   #string(buf: Buffer, pos: number, end: number, role: number): number {
     const first = buf[pos] as number;
+    this.#stringAt = this.#base + pos;
     if (first < 64 && pos + 1 + first <= end) {
       this.#pc++;
       this.#whole(role, buf, pos + 1, pos + 1 + first);
@@ -300,9 +303,8 @@ export class ValueDecoder {
   #begin(role: number, buf: Buffer, data: number, bytes: number, end: number): number {
     const plainBytes = this.#plainBytes;
     const size = Math.max(bytes, plainBytes);
-    if (plainBytes > bytes * LZF_RATIO_MAX) {
-      throw new FormatError('malformed', 'impossible LZF ratio', this.#base + data);
-    }
+    if (plainBytes > bytes * LZF_RATIO_MAX)
+      throw new FormatError('malformed', 'impossible LZF ratio', this.#stringAt);
     const held = size <= this.#partBytes || g.mustBeWhole(role);
     if (held && data + bytes <= end) {
       this.#held(role, buf, data, data + bytes);
@@ -319,10 +321,10 @@ export class ValueDecoder {
   #beginParts(role: number, bytes: number): void {
     if (this.#mode === LZF_PARTS) {
       this.#lzf ??= new LzfStream();
-      this.#lzf.begin(bytes, this.#parts, this.#base);
+      this.#lzf.begin(bytes, this.#parts, this.#stringAt);
     }
     const format = this.#format(role);
-    if (format !== 0) this.#reader.blob.begin(format, this.#base);
+    if (format !== 0) this.#reader.blob.begin(format, this.#stringAt);
     else if (role !== g.ROLE_NONE) this.#sink.elementLength(bytes);
   }
 
@@ -362,7 +364,7 @@ export class ValueDecoder {
       return;
     }
     if (this.#plain.length < bytes) this.#plain = Buffer.allocUnsafe(Math.max(bytes, 2 * this.#plain.length));
-    lzfDecompress(buf, start, end, this.#plain, 0, bytes, this.#base + start);
+    lzfDecompress(buf, start, end, this.#plain, 0, bytes, this.#stringAt);
     this.#whole(role, this.#plain, 0, bytes);
   }
 
@@ -378,7 +380,7 @@ export class ValueDecoder {
       this.#sink.element(buf, start, end);
       this.#elementEnd(role);
     } else if (role === g.ROLE_NODE_ID) {
-      this.#reader.stream?.beginNode(Buffer.from(buf.subarray(start, end)), this.#base);
+      this.#reader.stream?.beginNode(Buffer.from(buf.subarray(start, end)), this.#stringAt);
     } else if (role === g.ROLE_GROUP) this.#reader.tail?.group(Buffer.from(buf.subarray(start, end)));
     else if (role === g.ROLE_CONSUMER) this.#reader.tail?.consumer(Buffer.from(buf.subarray(start, end)));
     else this.#blobOrNode(role, buf, start, end);
@@ -387,9 +389,7 @@ export class ValueDecoder {
   #blobOrNode(role: number, buf: Buffer, start: number, end: number): void {
     const format = this.#format(role);
     if (format !== 0) {
-      this.#reader.blob.begin(format, this.#base);
-      this.#reader.blob.write(buf, start, end);
-      this.#reader.blob.end();
+      this.#reader.blob.whole(format, this.#stringAt, buf, start, end);
     } else if (role === g.ROLE_NODE) this.#sink.element(buf, start, end);
   }
 

@@ -11,6 +11,8 @@ import { toFileError } from './failures.ts';
 /** Large enough that the way through the thread pool costs little per byte. */
 const CHUNK_BYTES = 256 * 1024;
 
+type Unpacker = Transform & { readonly bytesWritten: number };
+
 /** By which compression is told. */
 const MAGIC_BYTES = 4;
 
@@ -137,13 +139,14 @@ async function* unpack(
   try {
     for await (const chunk of unpacker as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
-    throw toFileError(error, path);
+    // Up to here its packed bytes were good.
+    throw toFileError(error, path, unpacker.bytesWritten);
   }
 }
 
 /** Node has it from 22.15 and 23.8 on. */
-function zstd(path: string): Transform {
-  const node = zlib as typeof zlib & { createZstdDecompress?: () => Transform };
+function zstd(path: string): Unpacker {
+  const node = zlib as typeof zlib & { createZstdDecompress?: () => Unpacker };
   if (node.createZstdDecompress !== undefined) return node.createZstdDecompress();
   const text = `${path} is compressed with zstd, which needs Node 22.15 or newer (this is ${process.versions.node})`;
   throw new NaruError('FILE_UNKNOWN', text, { side: 'source', node: path });

@@ -29,7 +29,7 @@ export interface DecodedEnd {
 }
 
 /**
- * Reads a source to its end, or up to the time `until`, into a sink. RDB files go the same way as AOF files: they have no commands behind them.
+ * Reads a source to its end, or up to the time `until`, into a sink. RDB files go the same way as AOF files: but nothing may stand behind them.
  *
  * An AOF whose last file breaks off is good up to there, as it is for Redis (aof-load-truncated yes): `end.truncated` tells, and
  * `end.unfinished` what the caller must not let take effect. An earlier file that breaks off is an error, and so is an RDB.
@@ -37,7 +37,7 @@ export interface DecodedEnd {
  * UNTIL_TOO_EARLY, before any entry or command was given.
  */
 export async function decodeFile(source: FileSource, options: DecodeOptions): Promise<DecodedEnd> {
-  const decoding = new Decoding(options);
+  const decoding = new Decoding({ ...options, rdbOnly: source.kind === 'rdb' });
   await source.read(decoding);
   return decoding.result();
 }

@@ -1,11 +1,11 @@
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { FormatError } from '../../protocol/format-error.ts';
 
-/** Any failure to read a file as an error that names it. */
-export function toFileError(error: unknown, path: string): NaruError {
+/** Any failure to read a file as an error that names it; `offset` is that in the file as it lies there, where it is known. */
+export function toFileError(error: unknown, path: string, offset?: number): NaruError {
   if (isNaruError(error)) return error;
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
-  const place = { side: 'source', node: path } as const;
+  const place = { side: 'source', node: path, ...(offset === undefined ? {} : { offset }) } as const;
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
   if (code === 'Z_BUF_ERROR' || /^ZSTD_.*srcSize/i.test(code)) {
     return new NaruError('FILE_TRUNCATED', `${path} breaks off: its compressed data has no end`, place, {
@@ -24,6 +24,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'no permission',
   EPERM: 'no permission',
+  EISDIR: 'it is a directory',
   ENOTDIR: 'a part of the path is no directory',
 };
 
