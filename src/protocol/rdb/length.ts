@@ -71,6 +71,20 @@ export function integerSize(first: number): number {
   return first === ENC_INT32 ? 5 : 0;
 }
 
+/** The size of the string at `pos` with its header, or -1 if the header is not all before `end`; the data may lie beyond. */
+export function stringSize(buf: Buffer, pos: number, end: number, offset: number): number {
+  if (pos >= end) return -1;
+  const first = buf[pos] as number;
+  const integer = integerSize(first);
+  if (integer > 0) return integer;
+  const packedAt = first === ENC_LZF ? pos + 1 : pos;
+  const size = wholeLength(buf, packedAt, end, offset);
+  if (size < 0) return -1;
+  const header = packedAt - pos + size;
+  const plainSize = first === ENC_LZF ? wholeLength(buf, pos + header, end, offset) : 0;
+  return plainSize < 0 ? -1 : header + plainSize + checkedLength(buf, packedAt, offset);
+}
+
 /** 64 bits with sign, little endian; exact within 2^53. */
 export function int64At(buf: Buffer, pos: number): number {
   return buf.readInt32LE(pos + 4) * 0x1_0000_0000 + buf.readUInt32LE(pos);
