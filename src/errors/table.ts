@@ -47,6 +47,41 @@ const table = {
     exit: 1,
     advice: 'The source is a replica whose own link to its master is down: mend that, or name the master.',
   },
+  NODE_UNREACHABLE: {
+    policy: 'retry',
+    exit: 1,
+    advice:
+      'Each master must be reached from here under the address that it announces: map that with --from-address-map or --to-address-map where it has another here.',
+  },
+  CLUSTER_UNCOVERED: {
+    policy: 'retry',
+    exit: 1,
+    advice: 'Give each slot of the cluster to a node: redis-cli --cluster fix does so.',
+  },
+  CLUSTER_DISAGREES: {
+    policy: 'retry',
+    exit: 1,
+    advice:
+      'See with redis-cli --cluster check whether all addresses are of one cluster, and whether its nodes reach each other.',
+  },
+  CLUSTER_DOWN: {
+    policy: 'retry',
+    exit: 1,
+    advice:
+      'Bring the master or one of its replicas back, or let a replica take over: CLUSTER FAILOVER TAKEOVER.',
+  },
+  SENTINEL_UNKNOWN_MASTER: {
+    policy: 'stop',
+    exit: 2,
+    advice:
+      'Correct the name of the master in the address: SENTINEL MASTERS lists those that the sentinels know.',
+  },
+  SENTINEL_NO_MASTER: {
+    policy: 'retry',
+    exit: 1,
+    advice:
+      'Wait for the failover to end; if it does not, see the logs of the sentinels and SENTINEL CKQUORUM.',
+  },
   FULL_RESYNC_NEEDED: {
     policy: 'stop',
     exit: 1,

@@ -13,6 +13,23 @@ import { isIPv6 } from 'node:net';
 import { NaruError } from '../errors/errors.ts';
 import { Secret } from './secret.ts';
 
+export interface HostPort {
+  host: string;
+  /** 1 to 65535 */
+  port: number;
+}
+
+/** What is needed to ask a group of sentinels for the master. */
+export interface SentinelAccess {
+  /** The name by which the sentinels know the master. */
+  master: string;
+  /** Whether the sentinels speak TLS; the servers' own is `Endpoint.tls`. */
+  tls: boolean;
+  /** The sentinels' own user and password; those of `Endpoint` are the servers'. */
+  username?: string;
+  password?: Secret;
+}
+
 export interface Endpoint {
   /** A name or an address; IPv6 without brackets. Absent where `path` is given. */
   host?: string;
@@ -23,6 +40,10 @@ export interface Endpoint {
   username?: string;
   password?: Secret;
   tls: boolean;
+  /** Where several addresses were given, all of them, with `host` and `port` as the first: nodes of one cluster, or sentinels. */
+  seeds?: readonly HostPort[];
+  /** The addresses are those of sentinels. */
+  sentinel?: SentinelAccess;
 }
 
 const DEFAULT_PORT = 6379;
@@ -68,11 +89,16 @@ export function parseEndpoint(text: string): Endpoint {
   return form === 'unix' ? parseUnix(rest) : parseTcp(rest, form === 'tls');
 }
 
-/** `host:port`, `[::1]:6379` or `/run/redis.sock`: never user or password. */
+/** `host:port`, `[::1]:6379`, `/run/redis.sock`, `h1:7000,h2:7000` or `mymaster of h1:26379,h2:26379`: never user or password. */
 export function describeEndpoint(endpoint: Endpoint): string {
   if (endpoint.path !== undefined) return endpoint.path;
-  const host = endpoint.host ?? '';
-  const port = endpoint.port ?? DEFAULT_PORT;
+  const { host = '', port = DEFAULT_PORT, seeds = [{ host, port }], sentinel } = endpoint;
+  const places = seeds.map(describeHostPort).join(',');
+  return sentinel === undefined ? places : `${sentinel.master} of ${places}`;
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function describeHostPort({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
@@ -102,7 +128,7 @@ function parseUnix(rest: string): Endpoint {
   return { path, db: parseQuery(query), ...parseUser(at < 0 ? '' : rest.slice(0, at)), tls: false };
 }
 
-function parseUser(text: string): { username?: string; password?: Secret } {
+export function parseUser(text: string): { username?: string; password?: Secret } {
   const [user, password] = cut(text, ':');
   const username = decode(user);
   return {
@@ -111,12 +137,12 @@ function parseUser(text: string): { username?: string; password?: Secret } {
   };
 }
 
-function parseHostAndPort(text: string): { host: string; port: number } {
+export function parseHostAndPort(text: string, defaultPort: number = DEFAULT_PORT): HostPort {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text);
   if (match === null || isIPv6(text)) {
     throw invalid('The host in the address can not be read: IPv6 stands in brackets, [::1]:6379.');
   }
-  const port = match[3] === undefined ? DEFAULT_PORT : parsePort(match[3]);
+  const port = match[3] === undefined ? defaultPort : parsePort(match[3]);
   if (match[1] !== undefined) return { host: parseIPv6(match[1]), port };
   const host = match[2] as string;
   if (host === '') throw invalid(`The address has no host: ${FORMS}.`);
@@ -138,21 +164,21 @@ function parsePort(text: string): number {
   return port;
 }
 
-function parseQuery(query: string | undefined): number {
+export function parseQuery(query: string | undefined): number {
   if (query === undefined || query === '') return 0;
   if (!query.startsWith('db=')) throw invalid('The only parameter that an address may have is ?db=n.');
   return parseDb(query.slice('db='.length));
 }
 
 /** Redis holds the number of databases in an int. */
-function parseDb(text: string): number {
+export function parseDb(text: string): number {
   if (text === '') return 0;
   const db = /^\d{1,10}$/.test(text) ? Number(text) : -1;
   if (db < 0 || db > 0x7fffffff) throw invalid('The database in the address must be a number, as in /0.');
   return db;
 }
 
-function decode(text: string): string {
+export function decode(text: string): string {
   try {
     return text.replace(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent);
   } catch {
@@ -161,7 +187,7 @@ function decode(text: string): string {
 }
 
 /** Before and behind the first `mark`; undefined behind it where there is none. */
-function cut(text: string, mark: string): [string, string | undefined] {
+export function cut(text: string, mark: string): [string, string | undefined] {
   const at = text.indexOf(mark);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
@@ -171,6 +197,6 @@ function unknownScheme(scheme: string): NaruError {
   return invalid(`Addresses that begin with ${scheme}:// are not understood: ${hint}.`);
 }
 
-function invalid(message: string): NaruError {
+export function invalid(message: string): NaruError {
   return new NaruError('CONFIG_INVALID', message, { side: 'config' });
 }
