@@ -10,7 +10,7 @@ import { type Summary, SummarySink } from '../../target/file/summary.ts';
 import { endWarnings } from './end-warnings.ts';
 
 /** A value that is larger is taken apart while it arrives, and never held. */
-const BIG_ENTRY_BYTES = 16 * 1024 * 1024;
+const BIG_ENTRY_BYTES = 1024 * 1024;
 /** A command that is larger goes by in parts: then a file that breaks off in it is an error, as half a command is out already. */
 const BIG_COMMAND_BYTES = 64 * 1024 * 1024;
 

@@ -15,7 +15,7 @@ const COMMANDS: Readonly<Partial<Record<ValueKind, string>>> = {
 
 export class RebuildCollection {
   readonly #sink: CommandSink;
-  readonly #key: Buffer;
+  #key: Buffer;
   readonly #chunkBytes: number;
   readonly #chunkElements: number;
   #kind: ValueKind = 'list';
@@ -45,6 +45,11 @@ export class RebuildCollection {
     this.#room = this.#chunk.length;
     this.#ends = new Float64Array(2 * chunkElements + 2);
     this.#numbers = new Float64Array(chunkElements + 1);
+  }
+
+  restart(key: Buffer): void {
+    this.#key = key;
+    this.#alone = false;
   }
 
   begin(kind: ValueKind): void {

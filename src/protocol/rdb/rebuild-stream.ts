@@ -16,7 +16,7 @@ const DELETED_MAX = 100_000;
  */
 export class RebuildStream {
   readonly #sink: CommandSink;
-  readonly #key: Buffer;
+  #key: Buffer;
   readonly #chunkElements: number;
   readonly #before7: boolean;
   #entries = 0;
@@ -37,6 +37,10 @@ export class RebuildStream {
     this.#key = key;
     this.#chunkElements = chunkElements;
     this.#before7 = before7;
+  }
+
+  restart(key: Buffer): void {
+    this.#key = key;
   }
 
   begin(): void {

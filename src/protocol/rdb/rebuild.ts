@@ -28,7 +28,7 @@ const CHUNK_ELEMENTS = 512;
  */
 export class Rebuild implements ValueSink {
   readonly #sink: CommandSink;
-  readonly #key: Buffer;
+  #key: Buffer;
   readonly #chunkBytes: number;
   readonly #collection: RebuildCollection;
   readonly #stream: RebuildStream;
@@ -44,6 +44,13 @@ export class Rebuild implements ValueSink {
     const chunkElements = options.chunkElements ?? CHUNK_ELEMENTS;
     this.#collection = new RebuildCollection(sink, key, this.#chunkBytes, chunkElements);
     this.#stream = new RebuildStream(sink, key, chunkElements, options.targetBefore7 === true);
+  }
+
+  /** Another key's value begins. */
+  restart(key: Buffer): void {
+    this.#key = key;
+    this.#collection.restart(key);
+    this.#stream.restart(key);
   }
 
   begin(kind: ValueKind): void {

@@ -1,4 +1,4 @@
-import { Crc64 } from '../../protocol/checksum/crc64.ts';
+import { HeldString } from '../../protocol/rdb/held-string.ts';
 import { Rebuild } from '../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import { TYPE_MODULE_2, TYPE_STRING } from '../../protocol/rdb/types.ts';
@@ -7,6 +7,10 @@ import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { type BlockWriter, Output } from '../../protocol/resp/output.ts';
 import { DecodedSink } from './decoded-sink.ts';
+import { ModuleValue } from './module-value.ts';
+
+/** A string of no more is written in one piece, uncompressed 88 times as much at most. */
+const SMALL_BYTES = 8 * 1024;
 
 /**
  * RESP commands that make the data anew, for `redis-cli --pipe`. An entry becomes `DEL`, the commands of `Rebuild`, and `PEXPIREAT`; a
@@ -15,11 +19,16 @@ import { DecodedSink } from './decoded-sink.ts';
  */
 export class CommandsWriter extends DecodedSink {
   readonly #out: Output;
+  readonly #rebuild: EntryRebuild;
+  readonly #text = new HeldString();
+  #key: Buffer = Buffer.alloc(0);
+  #expireAtMs = -1;
   #db = 0;
 
   constructor(write: BlockWriter) {
     super();
     this.#out = new Output(write);
+    this.#rebuild = new EntryRebuild(this.#out, () => this.#expire());
   }
 
   override flush(): void {
@@ -41,38 +50,59 @@ export class CommandsWriter extends DecodedSink {
   }
 
   override entry(entry: EntryView): void {
-    if (entry.type === TYPE_MODULE_2) this.#restore(entry);
+    if (entry.type === TYPE_STRING && entry.valueEnd - entry.valueStart <= SMALL_BYTES) this.#set(entry);
     else super.entry(entry);
   }
 
-  protected value(entry: EntryView): ValueSink {
-    const key = keyOf(entry);
-    const { expireAtMs } = entry;
-    this.#select(entry.db);
-    if (entry.type !== TYPE_STRING) this.#send('DEL', key);
-    const rebuild = new Rebuild(this.#out, key);
-    if (expireAtMs < 0) return rebuild;
-    const end = rebuild.end.bind(rebuild);
-    rebuild.end = () => {
-      end();
-      this.#send('PEXPIREAT', key, String(Math.max(expireAtMs, 1)));
-    };
-    return rebuild;
+  /** A string that is small, compressed or not, needs no decoder. */
+  #set({
+    keyBuf,
+    keyStart,
+    keyEnd,
+    valueBuf,
+    valueStart,
+    valueEnd,
+    expireAtMs,
+    offset,
+    db,
+  }: EntryView): void {
+    const text = this.#text;
+    const out = this.#out;
+    this.#select(db);
+    text.read(valueBuf, valueStart, valueEnd, offset);
+    out.begin(3);
+    out.argText('SET');
+    out.arg(keyBuf, keyStart, keyEnd);
+    out.arg(text.buf, text.start, text.end);
+    out.end();
+    if (expireAtMs < 0) return;
+    out.begin(3);
+    out.argText('PEXPIREAT');
+    out.arg(keyBuf, keyStart, keyEnd);
+    out.argText(String(Math.max(expireAtMs, 1)));
+    out.end();
   }
 
-  #restore(entry: EntryView): void {
-    const tail = Buffer.alloc(10);
-    const type = Buffer.from([entry.type]);
-    const value = entry.valueBuf.subarray(entry.valueStart, entry.valueEnd);
-    tail.writeUInt16LE(this.version);
-    const crc = new Crc64();
-    for (const part of [type, value, tail.subarray(0, 2)]) crc.update(part, 0, part.length);
-    crc.writeTo(tail, 2);
+  protected value(entry: EntryView): ValueSink {
+    // Of an entry that is not held, the view ends before its value.
+    this.#key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
+    this.#expireAtMs = entry.expireAtMs;
     this.#select(entry.db);
-    const expires = entry.expireAtMs >= 0;
-    const at = expires ? String(Math.max(entry.expireAtMs, 1)) : '0';
-    const payload = Buffer.concat([type, value, tail]);
-    this.#send('RESTORE', keyOf(entry), at, payload, 'REPLACE', ...(expires ? ['ABSTTL'] : []));
+    if (entry.type === TYPE_MODULE_2)
+      return new ModuleValue(this.version, (payload) => this.#restore(payload));
+    if (entry.type !== TYPE_STRING) this.#send('DEL', this.#key);
+    this.#rebuild.restart(this.#key);
+    return this.#rebuild;
+  }
+
+  #expire(): void {
+    if (this.#expireAtMs >= 0) this.#send('PEXPIREAT', this.#key, String(Math.max(this.#expireAtMs, 1)));
+  }
+
+  #restore(payload: Buffer): void {
+    const expires = this.#expireAtMs >= 0;
+    const at = expires ? String(Math.max(this.#expireAtMs, 1)) : '0';
+    this.#send('RESTORE', this.#key, at, payload, 'REPLACE', ...(expires ? ['ABSTTL'] : []));
   }
 
   protected library(code: Buffer): void {
@@ -108,6 +138,17 @@ export class CommandsWriter extends DecodedSink {
   }
 }
 
-function keyOf(entry: EntryView): Buffer {
-  return Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
+/** Tells when a value's last command is written. */
+class EntryRebuild extends Rebuild {
+  readonly #ended: () => void;
+
+  constructor(out: Output, ended: () => void) {
+    super(out, Buffer.alloc(0));
+    this.#ended = ended;
+  }
+
+  override end(): void {
+    super.end();
+    this.#ended();
+  }
 }
