@@ -76,7 +76,7 @@ function startedText(event: StartedEvent): string {
 
 function doneText(event: DoneEvent): string {
   const lines = [
-    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}.`,
+    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${lostText(event.lost)}${recopiedText(event.recopied)}.`,
     `The target holds everything up to position ${event.replid}:${event.offset}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
   ];
   // A file has no position that one could go on from.
@@ -105,6 +105,14 @@ function placeText(event: ErrorEvent): string {
 
 function skippedText(skipped: number): string {
   return skipped === 0 ? '' : `; ${exactText(skipped)} keys that existed were left as they are`;
+}
+
+function lostText(lost: number): string {
+  return lost === 0 ? '' : `; ${exactText(lost)} things that the target can not hold were left out`;
+}
+
+function recopiedText(recopied: number): string {
+  return recopied === 0 ? '' : `; ${exactText(recopied)} keys were read again from the source`;
 }
 
 /** A server's answer or a key's name must not steer the terminal. */

@@ -1,5 +1,5 @@
 /** What `naru decode` counts, as text for people. */
-import { printable } from '../pipeline/printable.ts';
+import { printable } from '../errors/printable.ts';
 import type { Summary } from '../target/file/summary.ts';
 import { bytesText, exactText } from './units.ts';
 

@@ -14,7 +14,9 @@ export type ResolvedRestoreOptions = {
   from: string;
   to: Endpoint;
   toTls: TlsOptions | undefined;
-} & Required<'functions' | 'publish' | 'inFlight' | 'bigKeySize' | 'connectTimeout' | 'progressInterval'> &
+} & Required<
+  'functions' | 'publish' | 'lossy' | 'inFlight' | 'bigKeySize' | 'connectTimeout' | 'progressInterval'
+> &
   Optional<'onConflict' | 'until'>;
 
 export type ResolvedDumpOptions = {

@@ -121,6 +121,13 @@ const common = {
     commands: ['sync', 'restore'],
     default: 'false',
   },
+  lossy: {
+    kind: 'boolean',
+    group: 'Copying',
+    doc: 'leave out what an older target can not hold (expiries of hash fields, streams, functions, values of modules that it has not), and count it',
+    commands: ['sync', 'restore'],
+    default: 'false',
+  },
   'psync-command': {
     kind: 'text',
     group: 'Copying',

@@ -1,23 +1,29 @@
 import path from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
-import { NaruError } from '../errors/errors.ts';
 import { Pump } from '../pipeline/pump.ts';
 import { SnapshotApplier } from '../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../pipeline/stream-applier.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
+import type { Losses } from '../target/losses.ts';
+import type { Dialect } from '../target/redis/dialect.ts';
 import type { LaneListener } from '../target/redis/lane-options.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
-import { canRestore, isBefore7, type NodeFacts, setTakesPxat } from './facts.ts';
+import type { NodeFacts } from './facts.ts';
+
+/** The newest Valkey whose RDB is known here. */
+const VALKEY_READ = '9.0.0';
 
 export interface AssemblyInput {
   options: ResolvedSyncOptions;
   sourceNode: string;
   targetNode: string;
-  targetFacts: NodeFacts;
+  sourceFacts: NodeFacts;
+  dialect: Dialect;
+  losses: Losses;
   /** the target holds keys of its own that must outlive a FLUSHALL of the source */
   protectTarget: boolean;
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
@@ -32,6 +38,7 @@ export interface Assembly {
   pump: Pump;
   target: RedisTarget;
   acker: Acker;
+  losses: Losses;
 }
 
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
@@ -62,18 +69,18 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
   const pump: Pump = new Pump({
     spool,
     target,
-    snapshot: makeSnapshotApplier(input, target),
+    snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy' }),
     stream: makeStreamApplier(input, target, spool, link),
     bigEntryBytes: options.bigKeySize,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  return { spool, link, pump, target, acker };
+  return { spool, link, pump, target, acker, losses: input.losses };
 }
 
 function makeLink(
-  { options, link, targetFacts }: AssemblyInput,
+  { options, link, sourceFacts }: AssemblyInput,
   spool: Spool,
   snapshotEnds: (end: number, streamStart: number) => void,
 ): ReplicationLink {
@@ -83,7 +90,8 @@ function makeLink(
       tls: options.fromTls ?? {},
       connectTimeoutMs: options.connectTimeout,
       psyncCommand: options.psyncCommand,
-      announceVersion: targetFacts.flavour === 'valkey' ? targetFacts.version : undefined,
+      // What the target can't read is transcoded: the source need not break off for its sake.
+      announceVersion: sourceFacts.flavour === 'valkey' ? VALKEY_READ : undefined,
       giveUpAfterMs: options.giveUpAfter,
       spool,
     },
@@ -97,13 +105,17 @@ function makeLink(
   );
 }
 
-function makeTarget({ options, sourceNode, target, targetFacts }: AssemblyInput, acker: Acker): RedisTarget {
+function makeTarget(
+  { options, sourceNode, target, dialect, losses }: AssemblyInput,
+  acker: Acker,
+): RedisTarget {
   return new RedisTarget(
     {
       inFlightBytes: options.inFlight,
       onConflict: options.onConflict ?? 'overwrite',
       job: sourceNode,
-      before7: isBefore7(targetFacts),
+      dialect,
+      losses,
       checkpointKey: checkpointKey(sourceNode),
       checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
     },
@@ -111,23 +123,8 @@ function makeTarget({ options, sourceNode, target, targetFacts }: AssemblyInput,
   );
 }
 
-function makeSnapshotApplier(input: AssemblyInput, target: RedisTarget): SnapshotApplier {
-  const { targetFacts, targetNode } = input;
-  return new SnapshotApplier(target, {
-    functions: input.options.functions === 'copy',
-    checkVersion: (version) => {
-      if (canRestore(targetFacts, version)) return;
-      throw new NaruError(
-        'TARGET_TOO_OLD',
-        `The source writes RDB version ${version}, which ${targetFacts.flavour} ${targetFacts.version} can not read`,
-        { side: 'target', node: targetNode },
-      );
-    },
-  });
-}
-
 function makeStreamApplier(
-  { options, sourceNode, protectTarget, targetFacts }: AssemblyInput,
+  { options, sourceNode, protectTarget, dialect }: AssemblyInput,
   target: RedisTarget,
   spool: Spool,
   link: ReplicationLink,
@@ -136,7 +133,7 @@ function makeStreamApplier(
     publish: options.publish,
     functions: options.functions === 'copy',
     protectTarget,
-    setTakesPxat: setTakesPxat(targetFacts),
+    setTakesPxat: dialect.pxat,
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),

@@ -6,8 +6,12 @@ export interface Counters {
   keys: number;
   /** keys that existed in the target and were left as they are (`--on-conflict skip`) */
   skipped: number;
+  /** what the target can not hold and that was left out (`--lossy`): keys, function libraries, hashes that lost the expiries of their fields */
+  lost: number;
   /** commands of the stream that the target has acknowledged */
   commands: number;
+  /** keys that were read anew from the source, where a command could not be applied as it stands */
+  recopied: number;
   /** bytes received from the source */
   bytes: number;
 }

@@ -15,8 +15,10 @@ export interface NodeFacts {
   masterLinkUp: boolean;
   /** database -> number of keys */
   keyspace: ReadonlyMap<number, number>;
-  /** it holds hashes whose fields expire, where it says so (Valkey 9) */
+  /** it holds hashes whose fields expire, where it says so (Redis 7.4, Valkey 9) */
   expiringFields: boolean;
+  /** how many function libraries it holds (Redis 7) */
+  functionLibraries: number;
   maxmemory: number;
   maxmemoryPolicy: string;
   /** the node's clock, ms since 1970 */
@@ -56,8 +58,9 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
     masterLinkUp: info.get('master_link_status') !== 'down',
     keyspace: readKeyspace(info),
     expiringFields: [...info].some(
-      ([name, value]) => /^db\d+$/.test(name) && /keys_with_volatile_items=[1-9]/.test(value),
+      ([name, value]) => /^db\d+$/.test(name) && /(keys_with_volatile_items|subexpiry)=[1-9]/.test(value),
     ),
+    functionLibraries: Number(info.get('number_of_libraries') ?? 0),
     maxmemory: Number(info.get('maxmemory') ?? 0),
     maxmemoryPolicy: info.get('maxmemory_policy') ?? 'noeviction',
     clockMs: await readClock(client),
@@ -90,39 +93,4 @@ async function readClock(client: RespClient): Promise<number> {
     if (error instanceof ServerError) return Date.now();
     throw error;
   }
-}
-
-/** RDB versions by server version (`RDB_VERSION` in rdb.h of each): [major, minor, version], newest first. */
-const REDIS_RDB: readonly (readonly [number, number, number])[] = [
-  [8, 6, 13],
-  [7, 4, 12],
-  [7, 2, 11],
-  [7, 0, 10],
-  [5, 0, 9],
-  [4, 0, 8],
-  [3, 2, 7],
-  [0, 0, 6],
-];
-export const VALKEY_OWN = 80;
-/** The last RDB version that Redis and Valkey share; Valkey refuses Redis's later ones. */
-const LAST_SHARED = 11;
-
-/** Whether a node can RESTORE values of an RDB version. Where the table errs on the side of yes, the node's own refusal is final. */
-export function canRestore(facts: NodeFacts, rdbVersion: number): boolean {
-  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
-  if (facts.flavour === 'valkey')
-    return rdbVersion <= LAST_SHARED || (rdbVersion === VALKEY_OWN && major >= 9);
-  const row = REDIS_RDB.find(([a, b]) => major > a || (major === a && minor >= b));
-  return rdbVersion <= (row?.[2] ?? LAST_SHARED);
-}
-
-/** Whether a node's SET takes a time by PXAT: Redis from 6.2 on (t_string.c, parseExtendedStringArgumentsOrReply), every Valkey. */
-export function setTakesPxat(facts: NodeFacts): boolean {
-  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
-  return facts.flavour === 'valkey' || major > 6 || (major === 6 && minor >= 2) || Number.isNaN(major);
-}
-
-/** Whether a node's XSETID and XGROUP know no counters yet. */
-export function isBefore7(facts: NodeFacts): boolean {
-  return facts.flavour === 'redis' && Number(facts.version.split('.')[0]) < 7;
 }

@@ -1,87 +1,102 @@
 import { NaruError } from '../errors/errors.ts';
-import { canRestore, type NodeFacts, VALKEY_OWN } from './facts.ts';
+import type { Dialect } from '../target/redis/dialect.ts';
+import type { NodeFacts } from './facts.ts';
 
-export interface TargetInput {
-  target: NodeFacts;
-  targetNode: string;
-  onConflict: string | undefined;
+/** A node that was asked. */
+export interface CheckedNode {
+  readonly facts: NodeFacts;
+  /** its address, for words to people */
+  readonly node: string;
 }
 
-export interface PrecheckInput extends TargetInput {
-  source: NodeFacts;
-  sourceNode: string;
+export interface PrecheckOptions {
+  readonly onConflict: string | undefined;
+  readonly functions: 'copy' | 'skip';
+  /** what the target can't hold may be left out */
+  readonly lossy: boolean;
 }
+
+/** Takes what should be looked at but hinders nothing. */
+export type Warn = (code: string, message: string) => void;
 
 const CLOCK_SKEW_MS = 1000;
 
-/** What must be so before anything is written. Throws the first NaruError; returns what should be looked at but hinders nothing. */
-export function precheck(input: PrecheckInput): { code: string; message: string }[] {
-  const { source, target, sourceNode, targetNode } = input;
-  const atSource = { side: 'source', node: sourceNode } as const;
-  const atTarget = { side: 'target', node: targetNode } as const;
-  if (source.runId !== '' && source.runId === target.runId) {
-    throw new NaruError(
-      'SAME_SERVER',
-      `Source and target are the same server (run id ${source.runId})`,
-      atTarget,
-    );
-  }
-  checkRole(input);
-  if (source.role !== 'master' && source.replid !== '' && source.replid === target.replid) {
+type Target = CheckedNode & { readonly dialect: Dialect };
+
+/** What must be so before anything is written. Throws the first NaruError. */
+export function precheck(source: CheckedNode, target: Target, options: PrecheckOptions, warn: Warn): void {
+  checkDifferent(source, target);
+  checkRole(target);
+  checkReplica(source, target);
+  checkLosses(source, target, options);
+  checkEmpty(target, options);
+  warnOfClocks(source.facts, target.facts, warn);
+  warnOfEviction(target.facts, warn);
+}
+
+/** The same where the source is a file. */
+export function precheckTarget(target: CheckedNode, options: PrecheckOptions, warn: Warn): void {
+  checkRole(target);
+  checkEmpty(target, options);
+  warnOfEviction(target.facts, warn);
+}
+
+function checkDifferent(source: CheckedNode, target: CheckedNode): void {
+  const { runId } = source.facts;
+  if (runId === '' || runId !== target.facts.runId) return;
+  throw new NaruError('SAME_SERVER', `Source and target are the same server (run id ${runId})`, {
+    side: 'target',
+    node: target.node,
+  });
+}
+
+function checkRole({ facts, node }: CheckedNode): void {
+  if (facts.role === 'master') return;
+  throw new NaruError('TARGET_IS_REPLICA', `The target's role is ${facts.role}: it takes no writes of ours`, {
+    side: 'target',
+    node,
+  });
+}
+
+function checkReplica({ facts, node }: CheckedNode, target: CheckedNode): void {
+  if (facts.role === 'master') return;
+  const atSource = { side: 'source', node } as const;
+  if (facts.replid !== '' && facts.replid === target.facts.replid) {
     throw new NaruError(
       'SAME_SERVER',
       'The source is a replica of the target: what is written there would come back, for ever',
       atSource,
     );
   }
-  if (source.role !== 'master' && !source.masterLinkUp) {
-    throw new NaruError(
-      'SOURCE_NO_MASTER',
-      'The source is a replica whose link to its master is down',
-      atSource,
-    );
-  }
-  checkFields(input);
-  checkEmpty(input);
-  return [...clocks(source, target), ...eviction(target)];
-}
-
-/** The same where the source is a file. */
-export function precheckTarget(input: TargetInput): { code: string; message: string }[] {
-  checkRole(input);
-  checkEmpty(input);
-  return eviction(input.target);
-}
-
-/** A Valkey writes hashes whose fields expire in its own RDB version only, and breaks the snapshot off where it may not. */
-function checkFields({ source, target, targetNode }: PrecheckInput): void {
-  if (source.flavour !== 'valkey' || !source.expiringFields || canRestore(target, VALKEY_OWN)) return;
+  if (facts.masterLinkUp) return;
   throw new NaruError(
-    'TARGET_TOO_OLD',
-    `The source holds hashes whose fields expire, which ${target.flavour} ${target.version} can not read from Valkey`,
-    { side: 'target', node: targetNode },
+    'SOURCE_NO_MASTER',
+    'The source is a replica whose link to its master is down',
+    atSource,
   );
 }
 
-function checkRole({ target, targetNode }: TargetInput): void {
-  if (target.role === 'master') return;
-  throw new NaruError(
-    'TARGET_IS_REPLICA',
-    `The target's role is ${target.role}: it takes no writes of ours`,
-    {
-      side: 'target',
-      node: targetNode,
-    },
-  );
+/** What the source itself says it holds and the target can't: better told before anything is written than hours later. */
+function checkLosses(
+  { facts }: CheckedNode,
+  { dialect, node }: Target,
+  { functions, lossy }: PrecheckOptions,
+): void {
+  if (lossy) return;
+  const refuse = (what: string, needs: string): never => {
+    const text = `The source holds ${what}, which the target (${dialect.name}) can not hold: that needs ${needs}`;
+    throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', node });
+  };
+  if (facts.expiringFields && !dialect.fieldExpiry)
+    refuse('hashes whose fields expire', 'Redis 7.4 or Valkey 9');
+  if (functions === 'copy' && facts.functionLibraries > 0 && !dialect.functions)
+    refuse('function libraries', 'Redis 7');
 }
 
-function checkEmpty({ target, targetNode, onConflict }: TargetInput): void {
-  const keys = countKeys(target);
+function checkEmpty({ facts, node }: CheckedNode, { onConflict }: PrecheckOptions): void {
+  const keys = countKeys(facts);
   if (keys === 0 || onConflict !== undefined) return;
-  throw new NaruError('TARGET_NOT_EMPTY', `The target holds ${keys} key(s)`, {
-    side: 'target',
-    node: targetNode,
-  });
+  throw new NaruError('TARGET_NOT_EMPTY', `The target holds ${keys} key(s)`, { side: 'target', node });
 }
 
 export function countKeys(facts: NodeFacts): number {
@@ -90,15 +105,15 @@ export function countKeys(facts: NodeFacts): number {
   return keys;
 }
 
-function clocks(source: NodeFacts, target: NodeFacts): { code: string; message: string }[] {
+function warnOfClocks(source: NodeFacts, target: NodeFacts, warn: Warn): void {
   const skewMs = target.clockMs - source.clockMs;
-  if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return [];
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return;
   const message = `The target's clock is ${skewMs} ms off the source's: keys expire by the target's clock, so that much earlier or later.`;
-  return [{ code: 'CLOCK_SKEW', message }];
+  warn('CLOCK_SKEW', message);
 }
 
-function eviction(target: NodeFacts): { code: string; message: string }[] {
-  if (target.maxmemory === 0 || target.maxmemoryPolicy === 'noeviction') return [];
+function warnOfEviction(target: NodeFacts, warn: Warn): void {
+  if (target.maxmemory === 0 || target.maxmemoryPolicy === 'noeviction') return;
   const message = `The target evicts keys (maxmemory-policy ${target.maxmemoryPolicy}) when it reaches maxmemory: what was copied may vanish there.`;
-  return [{ code: 'TARGET_EVICTS', message }];
+  warn('TARGET_EVICTS', message);
 }

@@ -2,9 +2,9 @@ import type { Assembly } from './assembly.ts';
 import type { Counters, DoneEvent } from './events.ts';
 
 /** What the parts of a run show at this moment. */
-export function countersOf({ target, spool }: Assembly): Counters {
-  const { keys, skipped, commands } = target.counters;
-  return { keys, skipped, commands, bytes: spool.end };
+export function countersOf({ target, spool, losses }: Assembly): Counters {
+  const { keys, skipped, commands, recopied } = target.counters;
+  return { keys, skipped, lost: losses.total, commands, recopied, bytes: spool.end };
 }
 
 /** Bytes that were received and not acknowledged by the target, and the age of the oldest of them. */

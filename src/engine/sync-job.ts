@@ -6,11 +6,12 @@ import type { Connection } from '../net/connection.ts';
 import { describeEndpoint } from '../net/url.ts';
 import type { Place } from './acker.ts';
 import { type Assembly, assemble } from './assembly.ts';
+import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { errorEvent, toNaruError } from './error-event.ts';
 import type { DoneEvent, Phase, SyncEvent } from './events.ts';
 import type { NodeFacts } from './facts.ts';
 import { Meter } from './meter.ts';
-import { countKeys, precheck } from './precheck.ts';
+import { countKeys } from './precheck.ts';
 import { answersLost, countersOf, doneEvent, lagOf } from './reading.ts';
 import { SourceAsker } from './source-asker.ts';
 import { watchForSynced } from './synced-watch.ts';
@@ -109,7 +110,13 @@ export class SyncJob {
     signal.addEventListener('abort', () => client.connection.destroy(signal.reason));
     try {
       const source = await this.#asker.facts();
-      const target = await this.#checkTarget(source, client);
+      const target = await checkTarget(
+        this.#session,
+        client,
+        { facts: source, node: this.#sourceNode },
+        this.#options,
+        (code, message) => this.#warn(code, message),
+      );
       return await this.#start(source, target, client);
     } catch (error) {
       client.connection.destroy();
@@ -124,21 +131,15 @@ export class SyncJob {
     this.#parts?.link.abort(reason);
   }
 
-  async #checkTarget(source: NodeFacts, client: RespClient): Promise<NodeFacts> {
-    const { onConflict } = this.#options;
-    const target = await this.#session.facts(client, source.runId);
-    const input = { source, sourceNode: this.#sourceNode, targetNode: this.#session.node, onConflict };
-    for (const { code, message } of precheck({ ...input, target })) this.#warn(code, message);
-    await this.#session.adopt(client, target.runId);
-    return target;
-  }
-
-  async #start(source: NodeFacts, targetFacts: NodeFacts, client: RespClient): Promise<Assembly> {
+  async #start(source: NodeFacts, checked: CheckedTarget, client: RespClient): Promise<Assembly> {
+    const { facts: targetFacts, dialect, losses } = checked;
     const parts = await assemble({
       options: this.#options,
       sourceNode: this.#sourceNode,
       targetNode: this.#session.node,
-      targetFacts,
+      sourceFacts: source,
+      dialect,
+      losses,
       protectTarget: countKeys(targetFacts) > 0 && this.#options.onConflict !== 'overwrite',
       link: {
         onSnapshotStart: (replid, offset) => this.#started(source, targetFacts, replid, offset),

@@ -1,6 +1,6 @@
 import { NaruError } from '../errors/errors.ts';
+import { printable } from '../errors/printable.ts';
 import type { FormatError } from '../protocol/format-error.ts';
-import { printable } from './printable.ts';
 
 /** The operator's error for damaged or unknown data: what, where, in which key. */
 export function toFormatFailure(error: FormatError, node: string): NaruError {

@@ -1,8 +1,8 @@
+import { printable } from '../errors/printable.ts';
 import type { EntryView, RdbSink } from '../protocol/rdb/sink.ts';
 import { RdbWalker } from '../protocol/rdb/walker.ts';
 import type { BigCommand } from '../protocol/resp/big-frame.ts';
 import { type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
-import { printable } from './printable.ts';
 
 /** What stands at a place in the data, for an error's words: a key, perhaps a command, its database. Never a value. */
 export interface Named {

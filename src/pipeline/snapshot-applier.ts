@@ -5,8 +5,6 @@ import type { Target } from '../target/target.ts';
 export interface SnapshotApplierOptions {
   /** copy functions */
   functions: boolean;
-  /** the RDB's version is known; throws where the target can't take it */
-  checkVersion(version: number): void;
 }
 
 /** Gives the entries of a snapshot to a target. */
@@ -30,8 +28,7 @@ export class SnapshotApplier implements RdbSink {
   header(version: number, flavour: Flavour): void {
     const digits = flavour === 'redis' ? 4 : 3;
     this.magic = flavour.toUpperCase() + String(version).padStart(digits, '0');
-    this.#options.checkVersion(version);
-    this.#target.rdbVersion(version);
+    this.#target.rdbVersion(version, flavour);
   }
 
   selectDb(db: number): void {
@@ -50,8 +47,8 @@ export class SnapshotApplier implements RdbSink {
     return this.#target.bigEntry(entry);
   }
 
-  functionLibrary(buf: Buffer, start: number, end: number): void {
-    if (this.#options.functions) this.#target.functionLibrary(buf, start, end);
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
+    if (this.#options.functions) this.#target.functionLibrary(buf, start, end, offset);
     else this.leftOut++;
   }
 

@@ -1,5 +1,5 @@
 import type { CommandSink } from '../protocol/command-sink.ts';
-import type { EntryView } from '../protocol/rdb/sink.ts';
+import type { EntryView, Flavour } from '../protocol/rdb/sink.ts';
 import type { ValueSink } from '../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../protocol/resp/command-walker.ts';
 
@@ -27,10 +27,10 @@ export interface Target {
   whenReady(): Promise<void>;
 
   // the snapshot
-  rdbVersion(version: number): void;
+  rdbVersion(version: number, flavour: Flavour): void;
   entry(entry: EntryView): void;
   bigEntry(entry: EntryView): ValueSink;
-  functionLibrary(buf: Buffer, start: number, end: number): void;
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void;
 
   // the stream; `db` is the database that the command runs in
   /** `SET key value` and nothing else: may be joined with its like. */

@@ -161,7 +161,7 @@ export class DumpJob {
   // ---- telling
 
   get #counters(): Counters {
-    return { keys: this.#counter.keys, skipped: 0, commands: 0, bytes: this.#bytes };
+    return { keys: this.#counter.keys, skipped: 0, lost: 0, commands: 0, recopied: 0, bytes: this.#bytes };
   }
 
   #progress(): void {

@@ -1,5 +1,5 @@
+import { printable } from '../../errors/printable.ts';
 import { type Named, nameCommand } from '../../pipeline/naming.ts';
-import { printable } from '../../pipeline/printable.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';

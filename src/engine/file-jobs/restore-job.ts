@@ -8,11 +8,11 @@ import type { AofSink } from '../../protocol/aof/aof-walker.ts';
 import { decodeFile } from '../../source/file/decode-file.ts';
 import { type FilePart, type FileSource, openFileSource } from '../../source/file/file-source.ts';
 import { RedisTarget } from '../../target/redis/redis-target.ts';
+import { type CheckedTarget, checkTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
-import { canRestore, isBefore7, type NodeFacts, setTakesPxat } from '../facts.ts';
 import { Meter } from '../meter.ts';
-import { countKeys, precheckTarget } from '../precheck.ts';
+import { countKeys } from '../precheck.ts';
 import { type Run, startRun } from '../run.ts';
 import { TargetSession } from '../target-session.ts';
 import { endWarnings } from './end-warnings.ts';
@@ -45,7 +45,7 @@ export class RestoreJob {
   readonly #session: TargetSession;
   readonly #opening = new AbortController();
   #source: FileSource | undefined;
-  #facts!: NodeFacts;
+  #checked!: CheckedTarget;
   #target: RedisTarget | undefined;
   #snapshot!: FileSnapshot;
   #stream!: StreamApplier;
@@ -105,15 +105,10 @@ export class RestoreJob {
     this.#check();
     const client = await this.#session.open();
     try {
-      this.#facts = await this.#session.facts(client, '');
-      for (const { code, message } of precheckTarget({
-        target: this.#facts,
-        targetNode: this.#session.node,
-        onConflict: this.#options.onConflict,
-      }))
-        this.#warn(code, message);
+      this.#checked = await checkTarget(this.#session, client, undefined, this.#options, (code, message) =>
+        this.#warn(code, message),
+      );
       this.#checkKeys(source);
-      await this.#session.adopt(client, this.#facts.runId);
       const target = this.#assemble(source);
       this.#check();
       target.attach(client.connection, this.#isExact(source), 0, 0);
@@ -129,7 +124,7 @@ export class RestoreJob {
   /** Entries overwrite one by one. Commands change what is there, and nobody could tell which keys to spare. */
   #checkKeys({ kind }: FileSource): void {
     const { onConflict } = this.#options;
-    if (kind === 'rdb' || countKeys(this.#facts) === 0) return;
+    if (kind === 'rdb' || countKeys(this.#checked.facts) === 0) return;
     if (onConflict !== 'overwrite') {
       const text = `--on-conflict ${onConflict} can not be kept with an AOF: its commands change the keys that exist`;
       throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
@@ -151,7 +146,8 @@ export class RestoreJob {
       {
         inFlightBytes: inFlight,
         onConflict: onConflict ?? 'overwrite',
-        before7: isBefore7(this.#facts),
+        dialect: this.#checked.dialect,
+        losses: this.#checked.losses,
         job: this.#job,
         checkpointKey: key,
         checkpointAt: (offset, db) => formatCheckpoint({ phase: 'snapshot', replid: NO_REPLID, offset, db }),
@@ -164,10 +160,7 @@ export class RestoreJob {
       },
     );
     const copyFunctions = functions === 'copy';
-    this.#snapshot = new FileSnapshot(target, {
-      functions: copyFunctions,
-      checkVersion: (version) => this.#checkVersion(version),
-    });
+    this.#snapshot = new FileSnapshot(target, { functions: copyFunctions });
     this.#stream = new StreamApplier(target, {
       publish,
       functions: copyFunctions,
@@ -175,17 +168,10 @@ export class RestoreJob {
       checkpointKey: key,
       arrivalMs: () => this.#arrivalMs(source),
       onGetAck: () => {},
-      setTakesPxat: setTakesPxat(this.#facts),
+      setTakesPxat: this.#checked.dialect.pxat,
     });
     this.#transactions = new WholeTransactions(this.#stream, COMMAND_BYTES_MAX);
     return target;
-  }
-
-  #checkVersion(version: number): void {
-    const { flavour, version: server } = this.#facts;
-    if (canRestore(this.#facts, version)) return;
-    const text = `The file has RDB version ${version}, which ${flavour} ${server} can not read`;
-    throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', node: this.#session.node });
   }
 
   #started({ kind }: FileSource): void {
@@ -194,7 +180,7 @@ export class RestoreJob {
       source: this.#options.from,
       target: this.#session.node,
       sourceVersion: kind === 'rdb' ? 'RDB' : 'AOF',
-      targetVersion: this.#facts.version,
+      targetVersion: this.#checked.facts.version,
       replid: '',
       offset: 0,
     });
@@ -295,14 +281,21 @@ export class RestoreJob {
   async #abandon(): Promise<void> {
     if (this.#target === undefined) return;
     this.#target.detach()?.destroy();
-    await this.#session.cleanUp([0, this.#snapshot.db, ...this.#facts.keyspace.keys()]);
+    await this.#session.cleanUp([0, this.#snapshot.db, ...this.#checked.facts.keyspace.keys()]);
   }
 
   // ---- telling
 
   #counters(source: FileSource, target: RedisTarget): Counters {
     const { keys, skipped, commands } = target.counters;
-    return { keys, skipped, commands, bytes: source.bytesRead };
+    return {
+      keys,
+      skipped,
+      lost: this.#checked.losses.total,
+      commands,
+      recopied: 0,
+      bytes: source.bytesRead,
+    };
   }
 
   #progress(source: FileSource): void {

@@ -77,7 +77,7 @@ export class Information {
   #function(buf: Buffer, pos: number, end: number, base: number): number {
     const string = this.#string;
     if (!string.read(buf, pos + 1, end, base + pos)) return this.#lacks(string.next - pos);
-    this.#sink.functionLibrary(buf, pos + 1, string.next);
+    this.#sink.functionLibrary(buf, pos + 1, string.next, base + pos);
     return string.next;
   }
 

@@ -10,7 +10,6 @@ const COMMANDS: Readonly<Partial<Record<ValueKind, string>>> = {
   list: 'RPUSH',
   set: 'SADD',
   zset: 'ZADD',
-  hash: 'HSET',
 };
 
 export class RebuildCollection {
@@ -18,6 +17,8 @@ export class RebuildCollection {
   #key: Buffer;
   readonly #chunkBytes: number;
   readonly #chunkElements: number;
+  readonly #hset: string;
+  readonly #fieldExpiry: boolean;
   #kind: ValueKind = 'list';
   /** the items of the command to come, one behind the other; a pair is two */
   #chunk: Buffer;
@@ -36,7 +37,15 @@ export class RebuildCollection {
   /** a hash's value was passed on in a command of its own; its field is still in the chunk, for the expiry that follows */
   #alone = false;
 
-  constructor(sink: CommandSink, key: Buffer, chunkBytes: number, chunkElements: number) {
+  constructor(
+    sink: CommandSink,
+    key: Buffer,
+    chunkBytes: number,
+    chunkElements: number,
+    knows: { variadicHset?: boolean; fieldExpiry?: boolean } = {},
+  ) {
+    this.#hset = knows.variadicHset === false ? 'HMSET' : 'HSET';
+    this.#fieldExpiry = knows.fieldExpiry !== false;
     this.#sink = sink;
     this.#key = key;
     this.#chunkBytes = chunkBytes;
@@ -82,7 +91,7 @@ export class RebuildCollection {
     if (value) this.#beginAlone(bytes);
     else {
       this.flush();
-      this.#command(COMMANDS[this.#kind] as string, 1);
+      this.#command(this.#name, 1);
       this.#sink.argLength(bytes);
     }
   }
@@ -114,7 +123,7 @@ export class RebuildCollection {
       return;
     }
     this.#alone = false;
-    if (ms >= 0) this.#expire(0, 1, 1);
+    if (ms >= 0 && this.#fieldExpiry) this.#expire(0, 1, 1);
     this.#clear();
   }
 
@@ -123,10 +132,10 @@ export class RebuildCollection {
     if (this.#elements === 0) return;
     if (this.#kind === 'zset') this.#flushScores();
     else {
-      this.#command(COMMANDS[this.#kind] as string, this.#items);
+      this.#command(this.#name, this.#items);
       for (let i = 0; i < this.#items; i++) this.#item(i);
       this.#sink.end();
-      if (this.#kind === 'hash') this.#flushExpiries();
+      if (this.#kind === 'hash' && this.#fieldExpiry) this.#flushExpiries();
     }
     this.#clear();
   }
@@ -173,7 +182,7 @@ export class RebuildCollection {
   /** A hash's value that comes in parts: HSET key field value, behind what was collected before. */
   #beginAlone(bytes: number): void {
     this.#flushWhole();
-    this.#command('HSET', 2);
+    this.#command(this.#hset, 2);
     this.#item(0);
     this.#sink.argLength(bytes);
     this.#alone = true;
@@ -183,6 +192,10 @@ export class RebuildCollection {
     this.#sink.begin(2 + args);
     this.#sink.argText(name);
     this.#sink.arg(this.#key, 0, this.#key.length);
+  }
+
+  get #name(): string {
+    return this.#kind === 'hash' ? this.#hset : (COMMANDS[this.#kind] as string);
   }
 
   #start(item: number): number {

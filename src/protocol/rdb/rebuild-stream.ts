@@ -18,7 +18,8 @@ export class RebuildStream {
   readonly #sink: CommandSink;
   #key: Buffer;
   readonly #chunkElements: number;
-  readonly #before7: boolean;
+  readonly #counters: boolean;
+  readonly #createConsumer: boolean;
   #entries = 0;
   #elementsLeft = 0;
   #partLeft = 0;
@@ -32,11 +33,17 @@ export class RebuildStream {
   #deliveredAtMs = 0;
   #deliveries = 0;
 
-  constructor(sink: CommandSink, key: Buffer, chunkElements: number, before7: boolean) {
+  constructor(
+    sink: CommandSink,
+    key: Buffer,
+    chunkElements: number,
+    knows: { streamCounters?: boolean; createConsumer?: boolean } = {},
+  ) {
     this.#sink = sink;
     this.#key = key;
     this.#chunkElements = chunkElements;
-    this.#before7 = before7;
+    this.#counters = knows.streamCounters !== false;
+    this.#createConsumer = knows.createConsumer !== false;
   }
 
   restart(key: Buffer): void {
@@ -99,7 +106,7 @@ export class RebuildStream {
   #setId(entries: bigint): void {
     const meta = this.#meta as StreamMeta;
     const args = [`${meta.lastMs}-${meta.lastSeq}`];
-    if (!this.#before7) {
+    if (this.#counters) {
       const added = meta.entriesAdded > entries ? meta.entriesAdded : entries;
       args.push('ENTRIESADDED', String(added), 'MAXDELETEDID', `${meta.maxDeletedMs}-${meta.maxDeletedSeq}`);
     }
@@ -110,7 +117,7 @@ export class RebuildStream {
     this.#flushPending();
     this.#group = name;
     this.#groupLast = `${lastMs}-${lastSeq}`;
-    const read = this.#before7 || entriesRead < 0n ? [] : ['ENTRIESREAD', String(entriesRead)];
+    const read = !this.#counters || entriesRead < 0n ? [] : ['ENTRIESREAD', String(entriesRead)];
     this.#command('XGROUP', 'CREATE', [], 2 + read.length);
     this.#arg(name);
     this.#sink.argText(this.#groupLast);
@@ -120,7 +127,7 @@ export class RebuildStream {
   consumer(name: Buffer): void {
     this.#flushPending();
     this.#consumer = name;
-    if (this.#before7) return;
+    if (!this.#createConsumer) return;
     this.#command('XGROUP', 'CREATECONSUMER', [], 2);
     this.#arg(this.#group);
     this.#arg(name);

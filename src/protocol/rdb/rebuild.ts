@@ -11,8 +11,14 @@ export interface RebuildOptions {
   chunkBytes?: number;
   /** and at most this many elements (pairs, members); default 512 */
   chunkElements?: number;
-  /** the target is older than Redis 7: XSETID and XGROUP CREATE know no counters there, and consumers without pending entries are left out */
-  targetBefore7?: boolean;
+  /** XSETID and XGROUP CREATE know counters there (Redis 7); default true */
+  streamCounters?: boolean;
+  /** XGROUP CREATECONSUMER is known there (Redis 6.2); where not, consumers without pending entries are left out; default true */
+  createConsumer?: boolean;
+  /** HSET takes several fields there (Redis 4); default true */
+  variadicHset?: boolean;
+  /** fields of a hash can expire there (Redis 7.4, Valkey 9); where not, their expiries are left out; default true */
+  fieldExpiry?: boolean;
 }
 
 const CHUNK_BYTES = 256 * 1024;
@@ -42,8 +48,8 @@ export class Rebuild implements ValueSink {
     this.#key = key;
     this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     const chunkElements = options.chunkElements ?? CHUNK_ELEMENTS;
-    this.#collection = new RebuildCollection(sink, key, this.#chunkBytes, chunkElements);
-    this.#stream = new RebuildStream(sink, key, chunkElements, options.targetBefore7 === true);
+    this.#collection = new RebuildCollection(sink, key, this.#chunkBytes, chunkElements, options);
+    this.#stream = new RebuildStream(sink, key, chunkElements, options);
   }
 
   /** Another key's value begins. */

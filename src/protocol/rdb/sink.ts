@@ -44,8 +44,8 @@ export interface RdbSink {
   resizeDb(keys: number, expires: number): void;
   /** Hints for one cluster slot. */
   slotInfo(slot: number, keys: number, expires: number): void;
-  /** `buf[start, end)`: the serialized string behind opcode 245. 245, these bytes, the RDB version (2 bytes, little endian) and the CRC-64 make a FUNCTION RESTORE payload. */
-  functionLibrary(buf: Buffer, start: number, end: number): void;
+  /** `buf[start, end)`: the serialized string behind opcode 245. 245, these bytes, the RDB version (2 bytes, little endian) and the CRC-64 make a FUNCTION RESTORE payload. `offset` is that of the opcode. */
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void;
   /** Data of a module that belongs to no key was passed over. */
   moduleAux(module: string): void;
   /** Redis 8: metadata that a module attached to the next key was passed over; `metadataClass` is its name. */

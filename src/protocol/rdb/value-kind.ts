@@ -28,6 +28,11 @@ export function valueKind(layout: number): ValueKind {
   throw new FormatError('unknown', `unknown type ${layout}`, 0, { type: layout });
 }
 
+/** Whether fields of such a hash may expire; byte 22 is such a type of both Redis and Valkey. */
+export function mayHoldFieldExpiries(type: number): boolean {
+  return type >= t.TYPE_HASH_METADATA_PRE_GA && type <= t.TYPE_HASH_LISTPACK_EX;
+}
+
 export function itemsOf(layout: number, kind: ValueKind, sink: ValueSink, offset: number): ElementItems {
   if (layout === t.TYPE_HASH_LISTPACK_EX || layout === t.TYPE_HASH_LISTPACK_EX_PRE_GA) {
     return new TupleItems(sink, 'hash-expiry', offset);

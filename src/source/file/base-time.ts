@@ -46,8 +46,8 @@ export class BaseTime implements RdbSink {
     this.#sink.slotInfo(slot, keys, expires);
   }
 
-  functionLibrary(buf: Buffer, start: number, end: number): void {
-    this.#sink.functionLibrary(buf, start, end);
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
+    this.#sink.functionLibrary(buf, start, end, offset);
   }
 
   moduleAux(module: string): void {

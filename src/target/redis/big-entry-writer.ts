@@ -1,40 +1,69 @@
 import type { CommandSink } from '../../protocol/command-sink.ts';
 import { Rebuild } from '../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
+import { mayHoldFieldExpiries, valueKind } from '../../protocol/rdb/value-kind.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { Output } from '../../protocol/resp/output.ts';
+import type { Losses } from '../losses.ts';
 import type { OnConflict } from '../target.ts';
+import type { Dialect } from './dialect.ts';
 import { Kind } from './in-flight.ts';
 import type { Lane } from './lane.ts';
 
 /** Names of keys that hold a large entry while it is being written begin so. Nobody else should write them. */
 export const PART_PREFIX = 'naru:part:';
 
+export interface BigEntryOptions {
+  readonly onConflict: OnConflict;
+  /** names the key that holds the parts */
+  readonly job: string;
+  readonly dialect: Dialect;
+  readonly losses: Losses;
+}
+
 /**
  * Writes an entry too large to be held: its elements go in chunks to a key of Naru's own, which gets its expiry and its name at the very
  * end, in one step, and only when no part was refused. So a key with the entry's name is always whole, whatever is killed meanwhile. What an
  * earlier try left is removed first.
  */
-export function bigEntryWriter(
-  lane: Lane,
-  entry: EntryView,
-  onConflict: OnConflict,
-  job: string,
-  targetBefore7 = false,
-): ValueSink {
+export function bigEntryWriter(lane: Lane, entry: EntryView, options: BigEntryOptions): ValueSink {
+  const { onConflict, job, dialect, losses } = options;
+  if (valueKind(entry.type) === 'stream' && !dialect.streams) {
+    losses.entry('streams', entry);
+    return nowhere;
+  }
+  if (mayHoldFieldExpiries(entry.type) && !dialect.fieldExpiry) losses.entry('fieldExpiries', entry);
   const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
   const part = Buffer.from(`${PART_PREFIX}${job}`);
   const { db, offset, expireAtMs } = entry;
   const commands = new LaneCommands(lane, db, offset);
-  commands.write(Kind.PART, 'UNLINK', part);
-  const rebuild = new Rebuild(commands, part, { targetBefore7 });
+  const remove = dialect.unlink ? 'UNLINK' : 'DEL';
+  commands.write(Kind.PART, remove, part);
+  const rebuild = new Rebuild(commands, part, dialect);
   const rebuildEnd = rebuild.end.bind(rebuild);
   rebuild.end = () => {
     rebuildEnd();
-    lane.whenAnswered(() => finish(commands, part, key, expireAtMs, onConflict));
+    lane.whenAnswered(() => finish(commands, part, key, expireAtMs, onConflict, remove));
   };
   return rebuild;
 }
+
+/** Takes a value of which nothing is written. */
+const ignore = (): void => {};
+const nowhere: ValueSink = {
+  begin: ignore,
+  element: ignore,
+  elementLength: ignore,
+  elementPart: ignore,
+  score: ignore,
+  fieldExpireAt: ignore,
+  streamEntry: ignore,
+  streamMeta: ignore,
+  streamGroup: ignore,
+  streamConsumer: ignore,
+  streamPending: ignore,
+  end: ignore,
+};
 
 /** The entry is all there: its expiry, then its name. */
 function finish(
@@ -43,6 +72,7 @@ function finish(
   key: Buffer,
   expireAtMs: number,
   onConflict: OnConflict,
+  remove: string,
 ): void {
   const expires = expireAtMs >= 0;
   if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
@@ -50,7 +80,7 @@ function finish(
     commands.write(expires ? Kind.RENAME_EXPIRING : Kind.ENTRY, 'RENAME', part, key);
   } else {
     commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
-    commands.write(Kind.PART, 'UNLINK', part);
+    commands.write(Kind.PART, remove, part);
   }
 }
 

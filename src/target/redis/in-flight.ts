@@ -13,8 +13,12 @@ export const Kind = {
   RENAME_NEW: 5,
   /** a big entry's RENAME or RENAMENX where the key has an expiry: it may have passed already */
   RENAME_EXPIRING: 6,
-  FUNCTION: 7,
-  COMMAND: 8,
+  /** an entry with a module's value: the target may not have the module */
+  MODULE_ENTRY: 7,
+  FUNCTION: 8,
+  COMMAND: 9,
+  /** a key that is copied again while the stream is applied */
+  RECOPY: 10,
 } as const;
 
 export type Kind = (typeof Kind)[keyof typeof Kind];

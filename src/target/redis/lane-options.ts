@@ -10,6 +10,8 @@ export interface LaneOptions {
   checkpointAt(offset: number, db: number): string;
   /** whether a key that exists already is passed over instead of being an error */
   skipExisting: boolean;
+  /** the target does not know the module of the value at this offset; throws NaruError where that ends the run */
+  moduleRefused(offset: number): void;
 }
 
 export interface LaneListener {
@@ -23,4 +25,6 @@ export interface LaneCounters {
   keys: number;
   skipped: number;
   commands: number;
+  /** keys that were copied again */
+  recopied: number;
 }

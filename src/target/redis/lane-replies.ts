@@ -7,8 +7,10 @@ export interface LaneRepliesOptions {
   node: string;
   /** whether a key that exists already is passed over instead of being an error */
   skipExisting: boolean;
-  /** the oldest commit is done; `skipped` of its entries exist in the target and were passed over */
-  onCommitted(skipped: number): void;
+  /** the target does not know the module of the value at this offset; throws NaruError where that ends the run */
+  moduleRefused(offset: number): void;
+  /** the oldest commit is done; `skipped` of its entries exist in the target and were passed over, `lost` can not be held there */
+  onCommitted(skipped: number, lost: number): void;
 }
 
 /**
@@ -27,6 +29,8 @@ export class LaneReplies implements ReplySink {
   #results = 0;
   /** entries passed over since the last commit */
   #skipped = 0;
+  /** values that the target can not hold since the last commit */
+  #lost = 0;
 
   constructor(inFlight: InFlight, options: LaneRepliesOptions) {
     this.#inFlight = inFlight;
@@ -101,16 +105,23 @@ export class LaneReplies implements ReplySink {
 
   #committed(): void {
     const skipped = this.#skipped;
+    const lost = this.#lost;
     this.#skipped = 0;
-    this.#options.onCommitted(skipped);
+    this.#lost = 0;
+    this.#options.onCommitted(skipped, lost);
   }
 
   /** Throws, unless the refusal only says what `skipExisting` allows. */
   #refuse(text: string, index: number): void {
     const known = this.#inFlight.knows(index);
     const kind = known ? this.#inFlight.kind(index) : Kind.COMMAND;
-    if (kind === Kind.ENTRY && text.startsWith('BUSYKEY')) {
+    if ((kind === Kind.ENTRY || kind === Kind.MODULE_ENTRY) && text.startsWith('BUSYKEY')) {
       this.#exists(index);
+      return;
+    }
+    if (kind === Kind.MODULE_ENTRY && /Bad data format/i.test(text)) {
+      this.#options.moduleRefused(this.#inFlight.offset(index));
+      this.#lost++;
       return;
     }
     // Its time was up before it had its name.

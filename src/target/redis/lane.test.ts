@@ -82,6 +82,7 @@ function setup(exact: boolean, skipExisting = false): Setup {
       checkpointKey: 'ck',
       checkpointAt: (offset, db) => `${offset}/${db}`,
       skipExisting,
+      moduleRefused: () => {},
     },
     {
       onAcked: (offset, _db, checkpointed) => acked.push([offset, checkpointed]),

@@ -13,6 +13,7 @@ interface Commit {
   db: number;
   keys: number;
   commands: number;
+  recopied: number;
 }
 
 /** Outside of transactions a checkpoint is written once for so many bytes: often enough to go back little, rarely enough to cost nothing. */
@@ -36,7 +37,7 @@ const REPLY_SPACE = 64 * 1024;
  * Invariant: the checkpoint in the target never covers a write that was not done there.
  */
 export class Lane {
-  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0 };
+  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0 };
   readonly output: Output;
   readonly #options: LaneOptions;
   readonly #listener: LaneListener;
@@ -56,6 +57,7 @@ export class Lane {
   #offsetDb = 0;
   #keys = 0;
   #commands = 0;
+  #recopied = 0;
   readonly #commits: Commit[] = [];
   #committedOffset = 0;
   #checkpointedTo = 0;
@@ -93,6 +95,7 @@ export class Lane {
     this.#holding = false;
     this.#keys = 0;
     this.#commands = 0;
+    this.#recopied = 0;
     this.#offset = offset;
     this.#offsetDb = db;
     this.#committedOffset = offset;
@@ -106,7 +109,8 @@ export class Lane {
       new LaneReplies(this.#inFlight, {
         node: connection.node,
         skipExisting: this.#options.skipExisting,
-        onCommitted: (skipped) => this.#committed(skipped),
+        moduleRefused: this.#options.moduleRefused,
+        onCommitted: (skipped, lost) => this.#committed(skipped, lost),
       }),
     );
     connection.setReader({
@@ -272,8 +276,9 @@ export class Lane {
   }
 
   #count(kind: Kind, count: number): void {
-    if (kind >= Kind.ENTRY && kind <= Kind.RENAME_EXPIRING) this.#keys += count;
+    if (kind >= Kind.ENTRY && kind <= Kind.MODULE_ENTRY) this.#keys += count;
     else if (kind === Kind.COMMAND) this.#commands += count;
+    else if (kind === Kind.RECOPY) this.#recopied += count;
   }
 
   /** Ends the open transaction with the checkpoint, unless the one before it is not acknowledged yet or the source's own is not whole. */
@@ -325,9 +330,10 @@ export class Lane {
 
   /** What was written up to now, to be acknowledged as one. */
   #takeCommit(): Commit {
-    const counts = { keys: this.#keys, commands: this.#commands };
+    const counts = { keys: this.#keys, commands: this.#commands, recopied: this.#recopied };
     this.#keys = 0;
     this.#commands = 0;
+    this.#recopied = 0;
     return { index: this.#inFlight.head, offset: this.#offset, db: this.#offsetDb, ...counts };
   }
 
@@ -352,13 +358,14 @@ export class Lane {
     this.#wake();
   }
 
-  /** What the replies say is done: the oldest commit, without the entries that it passed over. */
-  #committed(skipped: number): void {
+  /** What the replies say is done: the oldest commit, without the entries that it passed over or could not hold. */
+  #committed(skipped: number, lost: number): void {
     const commit = this.#commits.shift();
     if (commit === undefined) throw this.#fault('The target acknowledged more than it was given');
-    this.counters.keys += commit.keys - skipped;
+    this.counters.keys += commit.keys - skipped - lost;
     this.counters.skipped += skipped;
     this.counters.commands += commit.commands;
+    this.counters.recopied += commit.recopied;
     this.#acknowledge(commit.offset, commit.db, true);
     // What was written meanwhile may be committed now.
     if (this.#exact) this.breathe(true);

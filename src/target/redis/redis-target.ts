@@ -1,11 +1,13 @@
 import type { NaruError } from '../../errors/errors.ts';
 import type { Connection } from '../../net/connection.ts';
-import type { EntryView } from '../../protocol/rdb/sink.ts';
+import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { RUN_PAIR_BYTES_MAX } from '../../protocol/resp/output.ts';
+import type { Losses } from '../losses.ts';
 import type { OnConflict, RawCommandSink, Target } from '../target.ts';
 import { bigEntryWriter } from './big-entry-writer.ts';
+import type { Dialect } from './dialect.ts';
 import { EntryWriter } from './entry-writer.ts';
 import { Kind } from './in-flight.ts';
 import { Lane } from './lane.ts';
@@ -14,8 +16,8 @@ import type { LaneCounters, LaneListener } from './lane-options.ts';
 export interface RedisTargetOptions {
   inFlightBytes: number;
   onConflict: OnConflict;
-  /** the target is older than Redis 7 */
-  before7?: boolean;
+  dialect: Dialect;
+  losses: Losses;
   /** names the keys that Naru writes for itself */
   job: string;
   checkpointKey: string;
@@ -30,8 +32,10 @@ export class RedisTarget implements Target {
 
   constructor(options: RedisTargetOptions, listener: LaneListener) {
     this.#options = options;
-    this.#lane = new Lane({ ...options, skipExisting: options.onConflict === 'skip' }, listener);
-    this.#entries = new EntryWriter(this.#lane, options.onConflict);
+    const { dialect, losses, onConflict } = options;
+    const moduleRefused = (offset: number): void => losses.add('moduleValues', { offset });
+    this.#lane = new Lane({ ...options, skipExisting: onConflict === 'skip', moduleRefused }, listener);
+    this.#entries = new EntryWriter(this.#lane, dialect, losses, onConflict);
   }
 
   get counters(): Readonly<LaneCounters> {
@@ -68,8 +72,8 @@ export class RedisTarget implements Target {
     return this.#lane.whenReady();
   }
 
-  rdbVersion(version: number): void {
-    this.#entries.rdbVersion = version;
+  rdbVersion(version: number, flavour: Flavour): void {
+    this.#entries.rdbVersion(version, flavour);
   }
 
   entry(entry: EntryView): void {
@@ -77,17 +81,11 @@ export class RedisTarget implements Target {
   }
 
   bigEntry(entry: EntryView): ValueSink {
-    return bigEntryWriter(
-      this.#lane,
-      entry,
-      this.#options.onConflict,
-      this.#options.job,
-      this.#options.before7,
-    );
+    return bigEntryWriter(this.#lane, entry, this.#options);
   }
 
-  functionLibrary(buf: Buffer, start: number, end: number): void {
-    this.#entries.functionLibrary(buf, start, end);
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
+    this.#entries.functionLibrary(buf, start, end, offset);
   }
 
   set(command: CommandView, db: number): void {

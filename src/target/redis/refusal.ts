@@ -35,6 +35,7 @@ export function refusal(text: string, kind: Kind, place: ErrorPlace): NaruError 
 function what(kind: Kind): string {
   switch (kind) {
     case Kind.ENTRY:
+    case Kind.MODULE_ENTRY:
     case Kind.RENAME_NEW:
     case Kind.RENAME_EXPIRING:
       return 'an entry of the snapshot';
@@ -44,6 +45,8 @@ function what(kind: Kind): string {
       return 'a function library';
     case Kind.COMMAND:
       return 'a command of the stream';
+    case Kind.RECOPY:
+      return 'a key that is copied again';
     default:
       return "one of Naru's own commands";
   }

@@ -1,0 +1,122 @@
+import type { RespClient } from '../../net/client.ts';
+import { ServerError } from '../../net/server-error.ts';
+import { Crc64 } from '../../protocol/checksum/crc64.ts';
+import type { Readable } from '../../protocol/rdb/transcode/readable.ts';
+
+/** What a target understands. Each line names the first version of Redis that does; every Valkey does too, unless it says otherwise. */
+export interface Dialect {
+  /** `redis 6.0.16`, for words to people */
+  readonly name: string;
+  /** the RDB versions that RESTORE takes */
+  readonly readable: Readable;
+  /** RESTORE with REPLACE: 3.0 */
+  readonly replace: boolean;
+  /** HSET with several fields, UNLINK: 4.0 */
+  readonly variadicHset: boolean;
+  readonly unlink: boolean;
+  /** RESTORE with ABSTTL, IDLETIME and FREQ; streams: 5.0 */
+  readonly absoluteTtl: boolean;
+  readonly streams: boolean;
+  /** SET with PXAT; XGROUP CREATECONSUMER: 6.2 */
+  readonly pxat: boolean;
+  readonly createConsumer: boolean;
+  /** XSETID and XGROUP CREATE with counters; function libraries: 7.0 */
+  readonly streamCounters: boolean;
+  readonly functions: boolean;
+  /** fields of a hash that expire: Redis 7.4, Valkey 9 */
+  readonly fieldExpiry: boolean;
+}
+
+/** By the version that the server tells; one whose version can't be read is taken for a new Redis, whose own refusal is final. */
+export function dialectOf(flavour: 'redis' | 'valkey', version: string): Dialect {
+  const [major = Number.NaN, minor = 0] = version.split('.').map(Number);
+  const valkey = flavour === 'valkey';
+  const since = (a: number, b: number): boolean =>
+    valkey || Number.isNaN(major) || major > a || (major === a && minor >= b);
+  return {
+    name: `${flavour} ${version}`,
+    readable: valkey
+      ? { redis: VALKEY_SHARED, valkey: !(major < 9) }
+      : { redis: newest(since), valkey: false },
+    replace: since(3, 0),
+    variadicHset: since(4, 0),
+    unlink: since(4, 0),
+    absoluteTtl: since(5, 0),
+    streams: since(5, 0),
+    pxat: since(6, 2),
+    createConsumer: since(6, 2),
+    streamCounters: since(7, 0),
+    functions: since(7, 0),
+    fieldExpiry: valkey ? !(major < 9) : since(7, 4),
+  };
+}
+
+/** The last RDB version that Redis and Valkey share; Valkey refuses Redis's later ones (rdb.h, RDB_FOREIGN_VERSION_MIN). */
+const VALKEY_SHARED = 11;
+
+/** RDB versions by the Redis that brought them (RDB_VERSION in rdb.h of each), newest first. */
+const RDB_VERSIONS: readonly (readonly [major: number, minor: number, version: number])[] = [
+  [8, 6, 13],
+  [7, 4, 12],
+  [7, 2, 11],
+  [7, 0, 10],
+  [5, 0, 9],
+  [4, 0, 8],
+  [3, 2, 7],
+];
+const OLDEST = 6;
+const VALKEY_OWN = 80;
+
+function newest(since: (major: number, minor: number) => boolean): number {
+  return RDB_VERSIONS.find(([major, minor]) => since(major, minor))?.[2] ?? OLDEST;
+}
+
+/** A type byte that no server knows. */
+const NO_TYPE = 255;
+const PROBE_KEY = 'naru:probe';
+
+/**
+ * The same, with what RESTORE takes found out by asking, since a service may tell the version of one server and be another. Nothing is
+ * written: the payload's type does not exist, which a server sees after it has looked at the version (cluster.c, restoreCommand: the first
+ * refusal is about "version or checksum", the second about "Bad data format"). Where the answer is another one, the table counts.
+ */
+export async function askDialect(
+  client: RespClient,
+  flavour: 'redis' | 'valkey',
+  version: string,
+): Promise<Dialect> {
+  const dialect = dialectOf(flavour, version);
+  const versions = [...RDB_VERSIONS.map((row) => row[2]), OLDEST, VALKEY_OWN];
+  const takes = await Promise.all(versions.map((each) => takesVersion(client, each)));
+  if (takes.includes(undefined)) return dialect;
+  const taken = versions.filter((_, i) => takes[i] === true);
+  const shared = taken.filter((each) => each !== VALKEY_OWN);
+  // Before 80 was Valkey's, a Redis compared numbers only: what it says of 80 counts for a Valkey alone.
+  if (shared.length === 0) return dialect;
+  return {
+    ...dialect,
+    readable: { redis: Math.max(...shared), valkey: flavour === 'valkey' && taken.includes(VALKEY_OWN) },
+  };
+}
+
+/** undefined: the answer does not tell. */
+async function takesVersion(client: RespClient, version: number): Promise<boolean | undefined> {
+  try {
+    await client.call('RESTORE', PROBE_KEY, 0, emptyPayload(version));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    if (/Bad data format/i.test(error.text)) return true;
+    return /version or checksum/i.test(error.text) ? false : undefined;
+  }
+}
+
+function emptyPayload(version: number): Buffer {
+  const payload = Buffer.alloc(11);
+  payload[0] = NO_TYPE;
+  payload.writeUInt16LE(version, 1);
+  const crc = new Crc64();
+  crc.update(payload, 0, 3);
+  crc.writeTo(payload, 3);
+  return payload;
+}
