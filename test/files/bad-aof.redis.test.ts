@@ -1,0 +1,165 @@
+/** AOFs and manifests that are damaged or lead nowhere, and files that are none. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  createWriteStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeTempDir } from '../support/cleanup.ts';
+import { Naru } from '../support/naru.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+import { fixture, linesOf, type Ran, runNaru, spawnNaru } from './run.ts';
+
+const temp = makeTempDir();
+let target: RedisServer;
+beforeAll(async () => {
+  target = await RedisServer.start();
+});
+beforeEach(() => target.call('FLUSHALL'));
+afterAll(async () => {
+  await target.stop();
+  temp.remove();
+});
+
+const restore = (from: string): Promise<Ran> =>
+  runNaru(['restore', '--from', from, '--to', target.url, '--json']);
+
+/** `restore` and `decode` end with this error, and exit code. */
+async function bothRefuse(path: string, code: string, exit: number, message: RegExp): Promise<void> {
+  const restored = await restore(path);
+  expect(linesOf(restored).at(-1)).toMatchObject({ event: 'error', code, side: 'source' });
+  expect(restored.stderr).toMatch(message);
+  expect(restored.code).toBe(exit);
+  const decoded = await runNaru(['decode', path]);
+  expect(decoded.stderr).toMatch(new RegExp(`^error ${code}: `));
+  expect(decoded.stderr).toMatch(message);
+  expect(decoded.code).toBe(exit);
+}
+
+const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
+
+describe('an AOF', () => {
+  it.each([
+    ['a count of 2^32', '*4294967296\r\n'],
+    ['a count below zero', '*-1\r\n'],
+    ['no arguments', '*0\r\n'],
+    ['a string without a length', '*1\r\n$\r\n'],
+    ['a null', '*1\r\n$-1\r\n'],
+    ['no end of a line', '*1\r\n$1\r\naXX'],
+    ['text', 'SET a 1\r\n'],
+    ['zeros, as a disk leaves them after a crash', '\0'.repeat(64)],
+  ])('with %s in it: good up to there, and no further', async (_name, bad) => {
+    const path = join(temp.path, 'bad.aof');
+    writeFileSync(path, SET + bad);
+    await bothRefuse(path, 'BAD_FORMAT', 1, /at offset \d+ \(good up to 27\)/);
+    expect(await target.call('KEYS', 'naru:*')).toEqual([]);
+  });
+});
+
+describe('a manifest', () => {
+  const folder = join(temp.path, 'aof');
+  beforeEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+    cpSync(fixture('aof/plain'), folder, { recursive: true });
+  });
+  const manifest = join(folder, 'appendonly.aof.manifest');
+  const rewrite = (change: (text: string) => string): void =>
+    writeFileSync(manifest, change(readFileSync(manifest, 'utf8')));
+
+  it('that names a file which is not there: nothing is written', async () => {
+    rmSync(join(folder, 'appendonly.aof.2.incr.aof'));
+    await bothRefuse(folder, 'FILE_UNREADABLE', 1, /2\.incr\.aof can not be read: there is no such file/);
+    expect(await target.call('DBSIZE')).toBe(0);
+  });
+
+  it('that names a directory', async () => {
+    rmSync(join(folder, 'appendonly.aof.2.incr.aof'));
+    mkdirSync(join(folder, 'appendonly.aof.2.incr.aof'));
+    await bothRefuse(folder, 'FILE_UNREADABLE', 1, /2\.incr\.aof can not be read: it is a directory/);
+  });
+
+  it.each([
+    ['a sequence that does not rise', (text: string) => `${text}file again seq 2 type i\n`],
+    ['two bases', (text: string) => `${text}file again seq 3 type b\n`],
+    ['a path', (text: string) => `${text}file ../again seq 3 type i\n`],
+    ['an unknown type', (text: string) => `${text}file again seq 3 type z\n`],
+    ['a line that is cut', (text: string) => text.slice(0, -1)],
+    ['nothing', () => ''],
+  ])('with %s: refused as Redis refuses it', async (_name, change) => {
+    rewrite(change);
+    await bothRefuse(folder, 'BAD_FORMAT', 1, /manifest.* at offset \d+/);
+    expect(await target.call('DBSIZE')).toBe(0);
+  });
+
+  it('whose first file is cut, with others behind it', async () => {
+    const base = join(folder, 'appendonly.aof.2.base.aof');
+    writeFileSync(base, readFileSync(base).subarray(0, -3));
+    await bothRefuse(folder, 'FILE_TRUNCATED', 1, /2\.base\.aof breaks off at offset \d+/);
+  });
+});
+
+describe('what is no file', () => {
+  it('a directory without a manifest', async () => {
+    const path = join(temp.path, 'none');
+    mkdirSync(path, { recursive: true });
+    await bothRefuse(path, 'FILE_UNKNOWN', 2, /holds no file \*\.manifest/);
+  });
+
+  it('a path that leads nowhere', async () => {
+    await bothRefuse(join(temp.path, 'nowhere'), 'FILE_UNREADABLE', 1, /there is no such file/);
+  });
+});
+
+describe('a named pipe', () => {
+  const pipe = join(temp.path, 'pipe');
+  beforeAll(() => void execFileSync('mkfifo', [pipe]));
+
+  /** restore has the pipe open: only then would a signal find it there. */
+  const reading = (naru: Naru): Promise<void> =>
+    until('the pipe is open', async () => execFileSync('ls', ['-l', `/proc/${naru.pid}/fd`]).includes(pipe));
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('that nobody writes to: ends at %s', async (signal) => {
+    const naru = Naru.start(['restore', '--from', pipe, '--to', target.url, '--json']);
+    await reading(naru);
+    expect((await naru.stop(signal)).code).toBe(1);
+    expect(naru.events.at(-1)).toMatchObject({ event: 'error', code: 'STOPPED_EARLY' });
+  });
+
+  it('whose writer never says a word: ends at SIGTERM', async () => {
+    const naru = Naru.start(['restore', '--from', pipe, '--to', target.url, '--json']);
+    const writer = createWriteStream(pipe);
+    await once(writer, 'open');
+    await reading(naru);
+    expect((await naru.stop('SIGTERM')).code).toBe(1);
+    writer.destroy();
+  });
+
+  it('is read to its end', async () => {
+    const naru = Naru.start(['restore', '--from', pipe, '--to', target.url, '--json']);
+    const rdb = readFileSync(fixture('rdb/redis-7.0.15.rdb'));
+    const writer = createWriteStream(pipe);
+    writer.write(rdb.subarray(0, 70_000));
+    writer.end(rdb.subarray(70_000));
+    expect((await naru.exited).code, naru.stderr).toBe(0);
+    expect(Number(await target.call('DBSIZE'))).toBeGreaterThan(20);
+  });
+
+  it('standard input that never says a word: ends at SIGTERM', async () => {
+    const child = spawnNaru(['restore', '--from', '-', '--to', target.url, '--json']);
+    const info = `/proc/${child.pid}/fdinfo`;
+    // An epoll that watches descriptor 0.
+    await until('it waits for input', async () =>
+      readdirSync(info).some((fd) => /^tfd:\s+0 /m.test(readFileSync(join(info, fd), 'utf8'))),
+    );
+    child.kill('SIGTERM');
+    expect((await once(child, 'close'))[0]).toBe(1);
+  });
+});
