@@ -118,6 +118,18 @@ describe('what is no file', () => {
   });
 });
 
+/** Whether an epoll of the process has this descriptor on its list. */
+function watches(pid: number | undefined, descriptor: number): boolean {
+  const info = `/proc/${pid}/fdinfo`;
+  try {
+    const watched = new RegExp(`^tfd:\\s+${descriptor} `, 'm');
+    return readdirSync(info).some((fd) => watched.test(readFileSync(join(info, fd), 'utf8')));
+  } catch {
+    // One of them was closed meanwhile.
+    return false;
+  }
+}
+
 describe('a named pipe', () => {
   const pipe = join(temp.path, 'pipe');
   beforeAll(() => void execFileSync('mkfifo', [pipe]));
@@ -154,11 +166,7 @@ describe('a named pipe', () => {
 
   it('standard input that never says a word: ends at SIGTERM', async () => {
     const child = spawnNaru(['restore', '--from', '-', '--to', target.url, '--json']);
-    const info = `/proc/${child.pid}/fdinfo`;
-    // An epoll that watches descriptor 0.
-    await until('it waits for input', async () =>
-      readdirSync(info).some((fd) => /^tfd:\s+0 /m.test(readFileSync(join(info, fd), 'utf8'))),
-    );
+    await until('it waits for input', async () => watches(child.pid, 0));
     child.kill('SIGTERM');
     expect((await once(child, 'close'))[0]).toBe(1);
   });

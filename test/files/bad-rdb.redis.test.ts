@@ -177,7 +177,11 @@ describe('an RDB whose values are broken within', () => {
 
   it.each(cases)('%s: refused by decode, and not in the target', async (_name, type, value) => {
     const path = file(rdb(entry(0, 'before', str('v')), entry(type, 'k', ...value)));
-    expect(await decodes(path)).toMatchObject({ code: 'BAD_FORMAT', place: { side: 'source', node: path } });
+    const error = await decodes(path);
+    // Where the entry begins: behind the magic and the one before it.
+    const place = { side: 'source', node: path, offset: 9 + 1 + 7 + 2, key: 'k' };
+    expect(error).toMatchObject({ code: 'BAD_FORMAT', place });
+    expect(error?.message).toMatch(new RegExp(`\\(type ${type}\\)`));
     // A value goes to the target as it is, which looks into it.
     expect((await restores(path))?.code).toMatch(/^(TARGET_REJECTED|TARGET_TOO_OLD|BAD_FORMAT)$/);
     expect(await target.call('EXISTS', 'k')).toBe(0);

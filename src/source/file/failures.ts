@@ -1,4 +1,5 @@
 import { isNaruError, NaruError } from '../../errors/errors.ts';
+import { printable } from '../../errors/printable.ts';
 import { FormatError } from '../../protocol/format-error.ts';
 
 /** Any failure to read a file as an error that names it; `offset` is that in the file as it lies there, where it is known. */
@@ -33,8 +34,10 @@ export function toFileFormatError(error: unknown, path: string, validTo?: number
   if (!(error instanceof FormatError)) return error;
   const code = CODES[error.fault] ?? 'BAD_FORMAT';
   const good = validTo === undefined ? '' : ` (good up to ${validTo})`;
-  const place = { side: 'source', node: path, offset: error.offset } as const;
-  return new NaruError(code, `${path}: ${error.message}${good}`, place, { cause: error });
+  const type = error.type === undefined || /type/i.test(error.message) ? '' : ` (type ${error.type})`;
+  const key = error.key === undefined ? {} : { key: printable(error.key) };
+  const place = { side: 'source', node: path, offset: error.offset, ...key } as const;
+  return new NaruError(code, `${path}: ${error.message}${type}${good}`, place, { cause: error });
 }
 
 const CODES: Readonly<Partial<Record<FormatError['fault'], 'CHECKSUM_MISMATCH' | 'FILE_TRUNCATED'>>> = {

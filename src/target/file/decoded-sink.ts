@@ -1,5 +1,6 @@
 /** What the forms of `naru decode` have in common. */
 import type { AofSink } from '../../protocol/aof/aof-walker.ts';
+import { atEntry } from '../../protocol/rdb/error-place.ts';
 import { HeldString } from '../../protocol/rdb/held-string.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import { ValueDecoder } from '../../protocol/rdb/value-decoder.ts';
@@ -40,7 +41,11 @@ export abstract class DecodedSink implements AofSink, RdbSink, StreamSink {
   entry(entry: EntryView): void {
     const { valueBuf, valueStart, valueEnd } = entry;
     const sink = this.value(entry, valueEnd - valueStart);
-    this.#decoderOf(entry, sink).write(valueBuf, valueStart, valueEnd);
+    try {
+      this.#decoderOf(entry, sink).write(valueBuf, valueStart, valueEnd);
+    } catch (error) {
+      throw atEntry(error, entry);
+    }
   }
 
   /** The same one as long as the sink is the same. */
