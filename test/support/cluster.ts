@@ -7,8 +7,6 @@ import { until } from './until.ts';
 const run = promisify(execFile);
 
 export const SLOTS = 16384;
-/** From port to bus port. */
-const BUS_OFFSET = 10_000;
 const NODE_TIMEOUT_MS = 1500;
 const KEYS_A_STEP = 100;
 

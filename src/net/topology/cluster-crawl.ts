@@ -1,7 +1,7 @@
 /** Asks every node of a cluster how it sees the cluster. */
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { mayComeBack } from '../../errors/silence.ts';
-import type { RespClient } from '../client.ts';
+import { type RespClient, ServerError } from '../client.ts';
 import { describeHostPort, type HostPort } from '../url.ts';
 import { AddressMap } from './address-map.ts';
 import { type ClusterView, readClusterView } from './cluster-view.ts';
@@ -79,7 +79,8 @@ async function visitNode(id: string, announced: HostPort, options: AskOptions): 
     });
     return visited.view.selfId === id ? visited : strayed(id, visited, options);
   } catch (error) {
-    if (!isNaruError(error)) throw refusedView(error, at, options);
+    if (error instanceof ServerError) return refusedView(error, at, options);
+    if (!isNaruError(error)) throw error;
     if (mayComeBack(error)) return error;
     throw new NaruError(
       error.code,
@@ -95,10 +96,8 @@ function strayed(id: string, { at, view }: Visited, { side }: AskOptions): NaruE
   return new NaruError('NODE_UNREACHABLE', sentence, { side, node: describeHostPort(at) });
 }
 
-/** One node of a cluster that does not know CLUSTER is none. */
-function refusedView(error: unknown, at: HostPort, { side }: AskOptions): unknown {
-  if (!(error instanceof Error) || error.name !== 'ServerError') return error;
-  const sentence = `What answers there is no node of the cluster: ${error.message}.`;
+function refusedView(error: ServerError, at: HostPort, { side }: AskOptions): NaruError {
+  const sentence = `What answers there does not say how it sees the cluster: ${error.text}.`;
   return new NaruError('NODE_UNREACHABLE', sentence, { side, node: describeHostPort(at) }, { cause: error });
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { mayComeBack } from '../../errors/silence.ts';
-import type { RespClient } from '../client.ts';
+import { type RespClient, ServerError } from '../client.ts';
 import { abortedError } from '../dial-errors.ts';
 import { describeEndpoint, describeHostPort, type HostPort } from '../url.ts';
 import { askView, crawl, type Visited } from './cluster-crawl.ts';
@@ -128,8 +128,15 @@ async function knock(at: HostPort, options: DiscoverOptions): Promise<Entry | Na
     );
   } catch (error) {
     if (isNaruError(error) && mayComeBack(error)) return error;
-    throw error;
+    throw isNaruError(error) ? error : refusal(error, at, options);
   }
+}
+
+/** What no server answers in a state that lasts (BUSY, say). */
+function refusal(error: unknown, at: HostPort, { side }: DiscoverOptions): unknown {
+  if (!(error instanceof ServerError)) return error;
+  const sentence = `The server refused to say what it is: ${error.text}.`;
+  return new NaruError('UNREACHABLE', sentence, { side, node: describeHostPort(at) }, { cause: error });
 }
 
 async function questions(client: RespClient, at: HostPort, forced: boolean): Promise<Entry> {

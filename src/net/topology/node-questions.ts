@@ -89,7 +89,7 @@ export async function askFacts(client: RespClient): Promise<ServerFacts> {
 export function isUnknownCommand(error: unknown): boolean {
   return (
     error instanceof ServerError &&
-    /unknown (sub)?command|not support|unsupported|disabled for|invalid command/i.test(error.text)
+    /unknown (sub)?command|not support|unsupported|cluster support disabled|invalid command/i.test(error.text)
   );
 }
 
