@@ -1,17 +1,12 @@
 /** One file's bytes, unpacked. */
-import { constants, createReadStream, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { pipeline, Readable, type Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
-import { NaruError } from '../../errors/errors.ts';
+import type { Transform } from 'node:stream';
 import { type Compression, detectCompression, HEAD_BYTES } from './detect.ts';
 import { toFileError } from './failures.ts';
-
-/** Large enough that the way through the thread pool costs little per byte. */
-const CHUNK_BYTES = 256 * 1024;
-
-type Unpacker = Transform & { readonly bytesWritten: number };
+import { FileChunks } from './file-chunks.ts';
+import { unpacker } from './unpacker.ts';
 
 /** By which compression is told. */
 const MAGIC_BYTES = 4;
@@ -28,7 +23,7 @@ export interface ByteFile {
   readonly compression: Compression | undefined;
   /** the first bytes, unpacked: `HEAD_BYTES` or more where there are so many */
   readonly head: Buffer;
-  /** all bytes from the first one on, unpacked */
+  /** all bytes from the first one on, unpacked; a chunk is valid until the next one is asked for */
   readonly chunks: AsyncIterable<Buffer>;
   close(): void;
 }
@@ -71,7 +66,7 @@ export async function openByteFile(path: string, signal?: AbortSignal): Promise<
  * A named pipe is read as standard input is, when there is something. Opened like a file, it would keep a thread until a writer comes, and
  * with it the whole process.
  */
-async function openStream(path: string): Promise<Readable> {
+async function openStream(path: string): Promise<AsyncIterable<Buffer> & { destroy(): void }> {
   try {
     if ((await stat(path)).isFIFO()) {
       const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -80,7 +75,7 @@ async function openStream(path: string): Promise<Readable> {
   } catch (error) {
     throw toFileError(error, path);
   }
-  return createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  return FileChunks.open(path);
 }
 
 /** Size in bytes, undefined where it is no regular file (a pipe with a name, say). */
@@ -117,7 +112,8 @@ async function withHead(
   for (let length = 0; length < bytes; ) {
     const next = await chunks.next();
     if (next.done === true) break;
-    held.push(next.value);
+    // The next chunk may come in the same buffer.
+    held.push(Buffer.from(next.value));
     length += next.value.length;
   }
   return { head: Buffer.concat(held), chunks: chain(held, chunks) };
@@ -133,21 +129,20 @@ async function* unpack(
   path: string,
   compression: Compression,
 ): AsyncGenerator<Buffer, void> {
-  const unpacker = compression === 'gzip' ? zlib.createGunzip({ chunkSize: CHUNK_BYTES }) : zstd(path);
-  // The failure of any part of the pipeline comes out of the iteration below.
-  pipeline(Readable.from(packed, { objectMode: false }), unpacker, () => {});
+  const unpacking = unpacker(compression, path);
+  feed(packed, unpacking).catch((error: Error) => unpacking.destroy(error));
   try {
-    for await (const chunk of unpacker as AsyncIterable<Buffer>) yield chunk;
+    for await (const chunk of unpacking as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
-    // Up to here its packed bytes were good.
-    throw toFileError(error, path, unpacker.bytesWritten);
+    throw toFileError(error, path);
   }
 }
 
-/** Node has it from 22.15 and 23.8 on. */
-function zstd(path: string): Unpacker {
-  const node = zlib as typeof zlib & { createZstdDecompress?: () => Unpacker };
-  if (node.createZstdDecompress !== undefined) return node.createZstdDecompress();
-  const text = `${path} is compressed with zstd, which needs Node 22.15 or newer (this is ${process.versions.node})`;
-  throw new NaruError('FILE_UNKNOWN', text, { side: 'source', node: path });
+/** Each chunk is used up before the next one is asked for. A failure of the unpacker itself comes out of the iteration over it. */
+async function feed(packed: AsyncGenerator<Buffer, void>, unpacking: Transform): Promise<void> {
+  for await (const chunk of packed) {
+    await new Promise<void>((resolve) => void unpacking.write(chunk, () => resolve()));
+    if (unpacking.destroyed) return;
+  }
+  unpacking.end();
 }

@@ -1,11 +1,11 @@
 /** A file that is whole or not there. */
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Writable } from 'node:stream';
+import { type Transform, Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { type ByteTaker, PacedWriter } from './paced-writer.ts';
+import { packer } from './packer.ts';
 
 /** Where the bytes of a dump go. Exactly one of `commit` and `discard` ends it. */
 export interface DumpOutput {
@@ -23,14 +23,15 @@ const MODE = 0o600;
 
 /**
  * Writes to `PATH.part`, which gets its name at the very end, once its bytes are on the disk. A `.part` that an earlier run left is removed. A name
- * that ends in `.gz` is packed. Throws NaruError FILE_EXISTS and FILE_UNWRITABLE.
+ * that ends in `.gz` or `.zst` is packed. Throws NaruError FILE_EXISTS, FILE_UNWRITABLE, and CONFIG_INVALID (zstd where this Node has none).
  */
 export async function openRdbFile(path: string, overwrite: boolean): Promise<DumpOutput> {
+  const pack = packer(path);
   await refuseExisting(path, overwrite);
   const part = `${path}.part`;
   try {
     await rm(part, { force: true });
-    return new RdbFile(path, overwrite, await open(part, 'wx', MODE));
+    return new RdbFile(path, overwrite, await open(part, 'wx', MODE), pack);
   } catch (error) {
     throw unwritable(path, error);
   }
@@ -56,14 +57,13 @@ class RdbFile implements DumpOutput {
   readonly #written: Promise<void>;
   #failure: unknown;
 
-  constructor(path: string, overwrite: boolean, handle: FileHandle) {
+  constructor(path: string, overwrite: boolean, handle: FileHandle, pack: Transform | undefined) {
     this.#path = path;
     this.#overwrite = overwrite;
     this.#handle = handle;
     const file = writableTo(handle);
-    const gzip = path.endsWith('.gz') ? createGzip() : undefined;
-    this.#head = gzip ?? file;
-    this.#written = gzip === undefined ? finished(file) : pipeline(gzip, file);
+    this.#head = pack ?? file;
+    this.#written = pack === undefined ? finished(file) : pipeline(pack, file);
     this.#written.catch((error: unknown) => {
       this.#failure ??= error;
     });
