@@ -32,6 +32,8 @@ describe('KeyFinder', () => {
     ['ZUNIONSTORE d 2 a b WEIGHTS 1 2', '1:2 3:1 4:1'],
     ['MSETEX 2 a 1 b 2 EX 5', '2:2 4:2'],
     ['GEORADIUS k 1 2 3 km STORE a STOREDIST b', '1:1 7:2 9:2'],
+    ['GEORADIUS k 1 2 3 km STORE', '1:1'],
+    ['GEORADIUS STORE 1 2 3 STORE', '1:1'],
     ['SORT k GET STORE STORE d', '1:1 5:2'],
     ['MIGRATE h 1 "" 0 5 AUTH KEYS KEYS a b', '9:3 10:3'],
     ['COPY a a', '1:1 2:2'],

@@ -66,15 +66,15 @@ export class KeyFinder {
       last = first + (count - 1) * spec.step;
     }
     if (last < first || last >= argc) return false;
-    for (let index = first; index <= last; index += spec.step) this.#add(index, spec.access);
+    this.#addAll(first, last, spec.step, spec.access);
     return true;
   }
 
   /** The key that is sorted, and the last STORE's. */
   #findSort(command: CommandView): number {
-    this.#add(1, READ);
+    this.#addAll(1, 1, 1, READ);
     const store = sortStore(command);
-    if (store !== 0) this.#add(store, WRITE);
+    if (store !== 0) this.#addAll(store, store, 1, WRITE);
     return this.#count;
   }
 
@@ -82,25 +82,34 @@ export class KeyFinder {
   #findMigrate(command: CommandView): number {
     const from = migrateKeys(command);
     if (from === MIGRATE_KEYS_NONE) {
-      this.#add(3, READ | WRITE);
+      this.#addAll(3, 3, 1, READ | WRITE);
       return this.#count;
     }
     const oneKeyToo = (command.argEnd[3] as number) > (command.argStart[3] as number);
     if (oneKeyToo || from === command.argc) return NOT_FOUND;
-    for (let index = from; index < command.argc; index++) this.#add(index, READ | WRITE);
+    this.#addAll(from, command.argc - 1, 1, READ | WRITE);
     return this.#count;
   }
 
-  #add(index: number, access: number): void {
-    if (this.#count === this.positions.length) this.#grow();
-    this.positions[this.#count] = index;
-    this.access[this.#count] = access;
-    this.#count++;
+  /** The arguments from `first` to `last`, which is not before it. */
+  #addAll(first: number, last: number, step: number, access: number): void {
+    let count = this.#count;
+    const needed = count + Math.trunc((last - first) / step) + 1;
+    if (needed > this.positions.length) this.#grow(needed);
+    const positions = this.positions;
+    const accesses = this.access;
+    for (let index = first; index <= last; index += step) {
+      positions[count] = index;
+      accesses[count] = access;
+      count++;
+    }
+    this.#count = count;
   }
 
-  #grow(): void {
-    const positions = new Uint32Array(this.#count * 2);
-    const access = new Uint8Array(this.#count * 2);
+  #grow(needed: number): void {
+    const size = Math.max(needed, this.positions.length * 2);
+    const positions = new Uint32Array(size);
+    const access = new Uint8Array(size);
     positions.set(this.positions);
     access.set(this.access);
     this.positions = positions;
