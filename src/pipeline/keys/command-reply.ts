@@ -91,12 +91,13 @@ function readKeySpec(spec: Map<string, Reply>, marks: string[]): KeySpec | undef
     limit: counted ? 0 : number(findSpec.get('limit')),
     step: number(findSpec.get('keystep')),
   };
-  return isSound(key) ? key : undefined;
+  return isSound(key, counted) ? key : undefined;
 }
 
-function isSound(key: KeySpec): boolean {
+function isSound(key: KeySpec, counted: boolean): boolean {
   const numbers = [key.begin, key.countAt, key.firstAt, key.last, key.limit, key.step];
   if (!numbers.every(Number.isSafeInteger) || key.begin === 0 || key.step < 1) return false;
+  if (counted && (key.countAt < 0 || key.firstAt < 0)) return false;
   return key.keyword === undefined ? key.begin > 0 : key.keyword.length > 0;
 }
 

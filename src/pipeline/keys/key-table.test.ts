@@ -59,6 +59,8 @@ describe('KeyTable.from', () => {
     expect(lines(of(spec(['RW', 'variable_flags'], index(1), range(0, 1, 0))))).toEqual(['M.X -2 w ?']);
     expect(lines(of(spec(['RW'], index(1), range(0, 0, 0))))).toEqual(['M.X -2 w ?']);
     expect(lines(of(spec(['RW'], index(0), range(0, 1, 0))))).toEqual(['M.X -2 w ?']);
+    const keynum: Reply = ['type', 'keynum', 'spec', ['keynumidx', -1, 'firstkey', 1, 'keystep', 1]];
+    expect(lines(of(spec(['RW'], index(3), keynum)))).toEqual(['M.X -2 w ?']);
     expect(lines(of('nonsense'))).toEqual(['M.X -2 w ?']);
     expect(lines(entry('m.y', -2, ['write', 'module', 'movablekeys'], [0, 0, 0], [], []))).toEqual([
       'M.Y -2 w ?',
