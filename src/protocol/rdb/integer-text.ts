@@ -10,7 +10,8 @@ export class IntegerText {
     let rest = n < 0 ? -n : n;
     do {
       const tens = Math.floor(rest / 10);
-      buf[--pos] = 48 + rest - tens * 10;
+      // The difference first: 48 more than the largest integers is no exact number.
+      buf[--pos] = 48 + (rest - tens * 10);
       rest = tens;
     } while (rest > 0);
     if (n < 0) buf[--pos] = 45;
