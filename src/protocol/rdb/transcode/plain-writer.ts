@@ -5,7 +5,7 @@ import * as t from '../types.ts';
 import type { ValueKind, ValueSink } from '../value-sink.ts';
 import { EMPTY, LOST_FIELD_EXPIRY } from './lost.ts';
 import { type Readable, readsType } from './readable.ts';
-import { lengthBytes, type ValueBuffer, writeLength } from './value-buffer.ts';
+import { LENGTH_MAX, lengthBytes, type ValueBuffer, writeLength } from './value-buffer.ts';
 
 /** In front of the elements: the longest count, and before that the 8 bytes that TYPE_HASH_METADATA begins with. */
 const ROOM = 13;
@@ -78,6 +78,7 @@ export class PlainWriter implements ValueSink {
   }
 
   elementLength(bytes: number): void {
+    if (bytes > LENGTH_MAX) throw new FormatError('too-large', `an element of ${bytes} bytes`, 0);
     this.#elementBegin();
     this.#out.length(bytes);
   }
@@ -122,7 +123,8 @@ export class PlainWriter implements ValueSink {
     this.#inPair = false;
     const expires = ms >= 0;
     if (this.type === t.TYPE_HASH_METADATA) this.#distance(expires ? Math.min(ms, FIELD_EXPIRY_MAX) + 1 : 0);
-    else if (this.type === t.TYPE_HASH_2) this.#out.int64(expires ? ms : -1);
+    else if (this.type === t.TYPE_HASH_2)
+      this.#out.int64(expires ? Math.min(ms, Number.MAX_SAFE_INTEGER) : -1);
     else if (expires) {
       if (ms <= this.nowMs) {
         this.#out.end = this.#pairStart;

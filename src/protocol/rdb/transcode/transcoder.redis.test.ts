@@ -25,8 +25,14 @@ const READABLE: Readonly<Record<string, Readable>> = {
   'valkey-9': { redis: 11, valkey: true },
 };
 
-/** DUMP of these gives every form there is now: 24, 25 and 26; 22. */
-const SOURCES = ['redis-7.0', 'redis-8.0', 'redis-8-newest', 'valkey-9'];
+/** Servers that values are taken from, with the newest types that their DUMP gives. */
+const NEWEST_TYPES: Readonly<Record<string, readonly number[]>> = {
+  'redis-7.0': [16, 17, 18, 19],
+  'redis-8.0': [20, 21, 24, 25],
+  'redis-8-newest': [20, 24, 25, 26],
+  'valkey-9': [20, 21, 22],
+};
+const SOURCES = Object.keys(NEWEST_TYPES);
 const FIXTURES = ['redis-2.8.24', 'redis-5.0.14', 'redis-7.0.15', 'redis-7.4.1'];
 const LATER = 4_102_444_800_789;
 
@@ -182,7 +188,7 @@ async function fill({ client, readable }: Running): Promise<void> {
   await send('ZADD', 'large zset', ...numbers.flatMap((n) => [`${n}.7`, n]));
   await send('HSET', 'hash', 'f', 'v', 'g', '-5', 'h', '');
   await send('HSET', 'large hash', ...numbers.flatMap((n) => [n, n]));
-  await fillStream(send);
+  await fillStream(send, readable.redis >= 13);
   if (readable.redis < 12 && !readable.valkey) return;
   for (const key of ['hash', 'large hash']) {
     await send('COPY', key, `${key}, expiring`);
@@ -192,7 +198,7 @@ async function fill({ client, readable }: Running): Promise<void> {
   await send('HPEXPIREAT', 'large hash, expiring', LATER, 'FIELDS', 2, '3', '5');
 }
 
-async function fillStream(send: (...args: Arg[]) => Promise<unknown>): Promise<void> {
+async function fillStream(send: (...args: Arg[]) => Promise<unknown>, idempotent: boolean): Promise<void> {
   for (let i = 1; i <= 250; i++) await send('XADD', 'stream', `${i}-${i}`, 'f', `v${i}`, 'g', i);
   await send('XDEL', 'stream', '1-1', '77-77', '250-250');
   await send('XGROUP', 'CREATE', 'stream', 'g', '0');
@@ -201,6 +207,8 @@ async function fillStream(send: (...args: Arg[]) => Promise<unknown>): Promise<v
   await send('XREADGROUP', 'GROUP', 'g', 'bob', 'COUNT', 120, 'STREAMS', 'stream', '>');
   await send('XCLAIM', 'stream', 'g', 'alice', 0, '7-7', '8-8');
   await send('XDEL', 'stream', '9-9');
+  if (!idempotent) return;
+  for (const id of ['one', 'two', 'one']) await send('XADD', 'stream', 'IDMP', 'producer', id, '*', 'f', id);
 }
 
 describe.each(found.map(({ name }) => name))('to %s', (name) => {
@@ -226,8 +234,10 @@ describe.each(found.map(({ name }) => name))('to %s', (name) => {
     await fill(from);
     const keys = ((await from.client.call('KEYS', '*')) as Reply[]).map(String);
     expect(keys.length).toBeGreaterThan(8);
+    const types = new Set<number>();
     for (const key of keys.sort()) {
       const { value, version } = await dump(from, key);
+      types.add(value.type);
       const before = decoded(value.type, value.flavour, value.bytes);
       if (from !== to) await to.client.call('DEL', key);
       const lost = await restore(to, key, value, version);
@@ -238,6 +248,7 @@ describe.each(found.map(({ name }) => name))('to %s', (name) => {
       const actual = decoded(after.type, after.flavour, after.bytes);
       expect(comparable(actual, expiring), key).toEqual(comparable(before, expiring));
     }
+    expect([...types]).toEqual(expect.arrayContaining(NEWEST_TYPES[sourceName] as number[]));
     if (from === to) return;
     const drop = unshared(from.readable, to.readable);
     expect(await streamInfo(to, drop)).toEqual(await streamInfo(from, drop));

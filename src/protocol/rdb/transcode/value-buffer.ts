@@ -4,6 +4,8 @@ const KEPT_BYTES_MAX = 1024 * 1024;
 /** Below this a loop is cheaper than Buffer.copy, which makes a view for each call. */
 const LOOP_COPY_BYTES = 48;
 const LENGTH_BYTES_MAX = 5;
+/** Nothing that is held in memory is longer, and the form of 64 bits is unknown before Redis 4.0. */
+export const LENGTH_MAX: number = 2 ** 32 - 1;
 
 /** The bytes of one value, collected in a buffer that is used again for the next. Lengths and strings are laid out as in length.ts. */
 export class ValueBuffer {
@@ -35,7 +37,7 @@ export class ValueBuffer {
     for (let from = start, to = at; from < end; ) own[to++] = buf[from++] as number;
   }
 
-  /** A length below 2^32: nothing that is held in memory is longer, and the form with 64 bits is unknown before Redis 4.0. */
+  /** A length up to LENGTH_MAX. */
   length(n: number): void {
     const at = this.reserve(LENGTH_BYTES_MAX);
     this.end = at + lengthBytes(n);
@@ -66,13 +68,13 @@ export class ValueBuffer {
   }
 }
 
-/** The size of the shortest form of a length below 2^32. */
+/** The size of the shortest form of a length up to LENGTH_MAX. */
 export function lengthBytes(n: number): 1 | 2 | 5 {
   if (n < 64) return 1;
   return n < 16384 ? 2 : 5;
 }
 
-/** Writes a length below 2^32 at `at`. */
+/** Writes a length up to LENGTH_MAX at `at`. */
 export function writeLength(buf: Buffer, at: number, n: number): void {
   if (n < 64) buf[at] = n;
   else if (n < 16384) {
