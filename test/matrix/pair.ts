@@ -7,6 +7,7 @@ import { RedisServer } from '../support/redis-server.ts';
 import { type Reply, ReplyError } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
 import { Writer } from '../support/writers.ts';
+import { acknowledgeGone } from './gone-messages.ts';
 import { removeIdleConsumers } from './idle-consumers.ts';
 import { compareNewer, fillNewer } from './newer.ts';
 
@@ -97,7 +98,10 @@ async function differences(source: RedisServer, target: RedisServer): Promise<st
     ...known.filter((name) => !knownThere.includes(name)),
     ...knownThere.filter((name) => !known.includes(name)),
   ];
-  if (!(await tellsOfConsumers(source))) await Promise.all([source, target].map(removeIdleConsumers));
+  const [version, versionThere] = await Promise.all([versionOf(source), versionOf(target)]);
+  // Before the consumers, some of which have nothing else.
+  if (version < 7 && versionThere >= 7) await Promise.all([source, target].map(acknowledgeGone));
+  if (version < 7.2) await Promise.all([source, target].map(removeIdleConsumers));
   return [
     ...(await compare(source, target, { unsharedStreamFields, limit: 5 })),
     ...(await compareNewer(source, target)),
@@ -107,9 +111,9 @@ async function differences(source: RedisServer, target: RedisServer): Promise<st
 /** What Redis 8.6 remembers of idempotent producers: nothing that a client could write. */
 const PRODUCERS = ['pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates'];
 
-/** Before Redis 7.2, of which every Valkey says it is. */
-async function tellsOfConsumers(server: RedisServer): Promise<boolean> {
-  return Number.parseFloat((await server.info('server')).get('redis_version') ?? '') < 7.2;
+/** The version of Redis that a server says it is; every Valkey says 7.2. */
+async function versionOf(server: RedisServer): Promise<number> {
+  return Number.parseFloat((await server.info('server')).get('redis_version') ?? '');
 }
 
 /** What a server tells of a stream. */
