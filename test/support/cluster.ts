@@ -134,6 +134,8 @@ export class RedisCluster {
 
   /** As users do it: `redis-cli --cluster reshard`, which takes slots from the lowest up. */
   async reshard(slots: number, from: ClusterNode, to: ClusterNode): Promise<void> {
+    // redis-cli gives up where the nodes do not agree.
+    await this.healthy();
     const { host, port } = to.server;
     const args = [
       '--cluster',
@@ -277,7 +279,11 @@ export class RedisCluster {
       : [];
     const password = config['requirepass'];
     const login = password === undefined ? [] : ['-a', password, '--no-auth-warning'];
-    await run('redis-cli', [...security, ...login, ...args], { maxBuffer: 64 * 1024 * 1024 });
+    await run('redis-cli', [...security, ...login, ...args], { maxBuffer: 64 * 1024 * 1024 }).catch(
+      (error: Error & { stdout: string }) => {
+        throw new Error(`${error.message}\n${error.stdout.slice(-1000)}`, { cause: error });
+      },
+    );
   }
 }
 
