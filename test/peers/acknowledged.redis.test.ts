@@ -1,0 +1,57 @@
+/** Row 6: nothing is done before it is acknowledged. */
+import { afterEach, expect, it } from 'vitest';
+import { compare } from '../support/compare.ts';
+import { fillStrings } from '../support/fill.ts';
+import { FaultProxy, HoldResponse } from '../support/proxy.ts';
+import { until } from '../support/until.ts';
+import { Pair, WAYS } from './pair.ts';
+
+const KEYS = 3000;
+let pair: Pair;
+let proxy: FaultProxy;
+afterEach(async () => {
+  await proxy.stop();
+  await pair.stop();
+});
+
+/** Everything has reached the target, and no answer has come back since Naru was let in. */
+async function begunWithoutAnswers(way: (typeof WAYS)[number]): ReturnType<Pair['begin']> {
+  pair = await Pair.start();
+  proxy = await FaultProxy.start(pair.target);
+  await fillStrings(pair.source, KEYS, 100);
+  const naru = await pair.begin(way, ['--progress-interval', '20ms'], proxy.url);
+  await naru.untilEvent('started');
+  proxy.use(HoldResponse);
+  await until('all keys are in the target', async () => Number(await pair.target.call('DBSIZE')) >= KEYS);
+  return naru;
+}
+
+it.each(WAYS)('naru %s does not say that it is done while the last answers are out', async (way) => {
+  const naru = await begunWithoutAnswers(way);
+  await naru.untilEvent('progress', () => true, naru.events.length);
+  expect(naru.exit).toBeUndefined();
+  expect(naru.eventsOf('done')).toEqual([]);
+  proxy.use(undefined);
+  expect((await naru.exited).code, naru.stderr).toBe(0);
+  expect(naru.eventsOf('done')[0]?.keys).toBe(KEYS);
+  expect(await compare(pair.source, pair.target)).toEqual([]);
+});
+
+it('naru restore fails when the connection is lost before the last answers', async () => {
+  const naru = await begunWithoutAnswers('restore');
+  proxy.cut();
+  expect((await naru.exited).code).toBe(1);
+  expect(naru.eventsOf('done')).toEqual([]);
+  expect(naru.events.at(-1)).toMatchObject({ event: 'error', code: 'LINK_LOST', side: 'target' });
+});
+
+it('naru sync goes back to what was acknowledged when the connection is lost, and is done when all is', async () => {
+  const naru = await begunWithoutAnswers('sync');
+  expect(naru.eventsOf('done')).toEqual([]);
+  await pair.target.call('DEL', 'key:1', `key:${KEYS - 1}`);
+  proxy.cut();
+  proxy.use(undefined);
+  expect((await naru.exited).code, naru.stderr).toBe(0);
+  // What nobody had acknowledged was written again.
+  expect(await compare(pair.source, pair.target)).toEqual([]);
+});
