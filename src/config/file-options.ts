@@ -32,15 +32,17 @@ type Given = Readonly<Record<string, unknown>>;
 
 /** @throws NaruError USAGE and CONFIG_INVALID, as do the others */
 export function resolveRestoreOptions(given: Given, origins: Origins = {}): ResolvedRestoreOptions {
+  const { toTls } = given;
   const values = readOptions('restore', given, origins);
-  const to = endpointOf('to', values, origins);
+  const to = endpointOf('to', values, origins, toTls);
   const from = values.from as unknown as string;
   return { ...values, from, to: to.endpoint, toTls: to.tls } as ResolvedRestoreOptions;
 }
 
 export function resolveDumpOptions(given: Given, origins: Origins = {}): ResolvedDumpOptions {
+  const { fromTls } = given;
   const values = readOptions('dump', given, origins);
-  const from = endpointOf('from', values, origins);
+  const from = endpointOf('from', values, origins, fromTls);
   const to = values.to as unknown as string;
   return { ...values, from: from.endpoint, fromTls: from.tls, to } as ResolvedDumpOptions;
 }
@@ -53,9 +55,10 @@ function endpointOf(
   side: Side,
   values: OptionValues,
   origins: Origins,
+  tlsObject: unknown,
 ): { endpoint: Endpoint; tls: TlsOptions | undefined } {
   const endpoint = withCredentials(side, values, origins);
-  const tls = readTls(side, endpoint, undefined, values, origins);
+  const tls = readTls(side, endpoint, tlsObject as TlsOptions | undefined, values, origins);
   refuseTlsWithoutUse(values, tls, origins);
   return { endpoint, tls };
 }

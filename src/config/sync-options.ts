@@ -16,10 +16,10 @@ import {
   type SpecOf,
 } from './options.ts';
 
-type ForLibrary<N extends OptionName> = N extends OptionName
+type ForLibrary<N extends OptionName, C extends CommandName> = N extends OptionName
   ? SpecOf<N> extends { library: false }
     ? never
-    : 'sync' extends SpecOf<N>['commands'][number]
+    : C extends SpecOf<N>['commands'][number]
       ? N
       : never
   : never;
@@ -29,19 +29,22 @@ type Input<N extends OptionName> = Kinds<N> extends 'enum' ? Words<N> : KindInpu
 type Value<N extends OptionName> = Kinds<N> extends 'enum' ? Words<N> : KindValue[Kinds<N>];
 type Unset<N extends OptionName> = SpecOf<N> extends { default: string } ? never : undefined;
 
+/** The options of a command as a user of the library gives them, but for `from` and `to`. `Without`: those of a side that is a file. */
+export type LibraryOptions<C extends CommandName, Without extends string = never> = {
+  [N in Exclude<ForLibrary<OptionName, C>, 'from' | 'to' | Without> as Camel<N>]?: Input<N> | undefined;
+};
+
 /**
  * What a user of the library gives: the options of docs/reference/options.md in camel case. Sizes are bytes or text such as '16 MiB';
  * durations are milliseconds or text such as '5s'.
  */
-export type SyncOptions = { from: string | Endpoint; to: string | Endpoint } & {
-  [N in Exclude<ForLibrary<OptionName>, 'from' | 'to'> as Camel<N>]?: Input<N> | undefined;
-} & {
-  /** TLS material in memory; takes the place of all tls options of this side. */
-  fromTls?: TlsOptions | undefined;
-  toTls?: TlsOptions | undefined;
-};
+export type SyncOptions = { from: string | Endpoint; to: string | Endpoint } & LibraryOptions<'sync'> & {
+    /** TLS material in memory; takes the place of all tls options of this side. */
+    fromTls?: TlsOptions | undefined;
+    toTls?: TlsOptions | undefined;
+  };
 
-type RunOptionName = Exclude<ForLibrary<CommonName>, 'from' | 'to' | `tls-${string}`>;
+type RunOptionName = Exclude<ForLibrary<CommonName, 'sync'>, 'from' | 'to' | `tls-${string}`>;
 
 /**
  * What a run works with: every default is filled in, credentials are part of the endpoints, files are read. Sizes are bytes, durations
@@ -67,7 +70,7 @@ export type OptionValues = { [N in OptionName as Camel<N>]?: Value<N> };
  */
 export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}): ResolvedSyncOptions {
   const given = options as Readonly<Record<string, unknown>>;
-  refuseUnknown(given);
+  refuseUnknown('sync', given, OBJECT_KEYS);
   const values = readOptions('sync', given, origins);
   const from = withCredentials('from', values, origins);
   const to = withCredentials('to', values, origins);
@@ -78,23 +81,26 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
   return { ...Object.fromEntries(run), from, to, fromTls, toTls };
 }
 
-const LIBRARY_NAMES: readonly OptionName[] = OPTION_NAMES.filter(
-  (name) => OPTIONS[name].library !== false && optionOf('sync', name) !== undefined,
-);
+const libraryNames = (command: CommandName): OptionName[] =>
+  OPTION_NAMES.filter((name) => OPTIONS[name].library !== false && optionOf(command, name) !== undefined);
 
-const RUN_KEYS: readonly (keyof OptionValues)[] = LIBRARY_NAMES.filter(
-  (name) => !/^(from|to|tls)(-|$)/.test(name),
-).map(camelName);
+const RUN_KEYS: readonly (keyof OptionValues)[] = libraryNames('sync')
+  .filter((name) => !/^(from|to|tls)(-|$)/.test(name))
+  .map(camelName);
 
 /** Not in the table, and allowed: they are objects, which only the library can give. */
 const OBJECT_KEYS: readonly string[] = ['fromTls', 'toTls', 'signal'];
 
-const LIBRARY_KEYS: readonly string[] = LIBRARY_NAMES.map(camelName);
-
-function refuseUnknown(given: Readonly<Record<string, unknown>>): void {
+/** `objects`: keys that are allowed and not in the table. @throws NaruError CONFIG_INVALID */
+export function refuseUnknown(
+  command: CommandName,
+  given: Readonly<Record<string, unknown>>,
+  objects: readonly string[],
+): void {
+  const known = libraryNames(command).map(camelName) as string[];
   for (const key of Object.keys(given)) {
-    if (LIBRARY_KEYS.includes(key) || OBJECT_KEYS.includes(key)) continue;
-    throw new NaruError('CONFIG_INVALID', `${key} is no option of sync${didYouMean(key, LIBRARY_KEYS)}`, {
+    if (known.includes(key) || objects.includes(key)) continue;
+    throw new NaruError('CONFIG_INVALID', `${key} is no option of ${command}${didYouMean(key, known)}`, {
       side: 'config',
     });
   }
