@@ -11,6 +11,7 @@ const NODE_TIMEOUT_MS = 1500;
 const KEYS_A_STEP = 100;
 
 export interface ClusterOptions {
+  /** Below three no replica takes over when a master dies: the majority of masters has to vote for it. */
   masters?: number;
   /** of each master */
   replicas?: number;

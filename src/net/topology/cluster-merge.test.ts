@@ -4,6 +4,7 @@ import { parseGroup } from '../group-url.ts';
 import type { Crawl } from './cluster-crawl.ts';
 import { mergeViews } from './cluster-merge.ts';
 import { type ClusterView, readClusterView } from './cluster-view.ts';
+import { hasMovedOn, type Problem } from './finding.ts';
 import type { ServerFacts } from './node-questions.ts';
 
 const OPTIONS = { endpoint: parseGroup('h'), connectTimeoutMs: 1000, side: 'target' as const };
@@ -68,6 +69,19 @@ describe('mergeViews', () => {
       });
       expect(problem?.patienceMs).toBeUndefined();
     }
+  });
+
+  it('takes it as settled where the slots that differ are others the next time', () => {
+    const differing = (slot: number, order = 1): Problem => {
+      const rest = `0-${slot - 1} ${slot + 1}-99`;
+      const views = [view(`a 1 0-99`, 'b 7 100-16383'), view(`b 7 ${slot} 100-16383`, `a 1 ${rest}`)];
+      return merge(order > 0 ? views : views.reverse()).problem as Problem;
+    };
+    expect(differing(5).error.message).toContain('who owns the slots 5:');
+    expect(hasMovedOn(differing(5), differing(6))).toBe(true);
+    expect(hasMovedOn(differing(5), differing(5, -1))).toBe(false);
+    expect(hasMovedOn(undefined, differing(5))).toBe(false);
+    expect(hasMovedOn(differing(5), merge([view('a 1 0-4')]).problem as Problem)).toBe(false);
   });
 
   it('names uncovered slots, and has no patience to speak of', () => {

@@ -25,8 +25,9 @@ export interface MergeOptions extends AskOptions {
 export type Claims = Int16Array;
 
 export interface Merged {
-  /** all ids that any view has */
+  /** all ids that the views have */
   ids: readonly string[];
+  /** of masters, unless no master was asked: what a replica hears later changes nothing */
   views: readonly ClusterView[];
   /** of each view, in the same order */
   claims: readonly Claims[];
@@ -52,7 +53,9 @@ export function mergeViews(crawl: Crawl, options: MergeOptions): Finding {
   return { topology, problem: clusterProblem(topology, merged, crawl, options) };
 }
 
-function mergeClaims(views: readonly ClusterView[]): Merged {
+function mergeClaims(all: readonly ClusterView[]): Merged {
+  const masters = all.filter(({ selfId, nodes }) => nodes.get(selfId)?.master);
+  const views = masters.length > 0 ? masters : all;
   const ids = [...new Set(views.flatMap(({ nodes }) => [...nodes.keys()]))];
   const indexOf = new Map(ids.map((id, index) => [id, index]));
   const owners: Claims = new Int16Array(SLOTS).fill(-1);

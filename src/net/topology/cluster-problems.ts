@@ -65,16 +65,29 @@ function down({ nodes }: Topology, { side }: MergeOptions): Problem | undefined 
 
 function disagreement(topology: Topology, merged: Merged, { side }: MergeOptions): Problem | undefined {
   const { ids, views, claims, owners } = merged;
-  const at = claims.findIndex((claim) => claim.some((owner, slot) => owner !== owners[slot]));
-  if (at < 0) return undefined;
-  const claim = claims[at] as Int16Array;
-  const ranges = rangesWhere((slot) => claim[slot] !== owners[slot]);
-  const slot = ranges[0]?.first as number;
+  const conflicts = conflictsOf(merged);
+  const [slot] = conflicts.keys();
+  if (slot === undefined) return undefined;
+  const at = claims.findIndex((claim) => claim[slot] !== owners[slot]);
   const name = (id: string | undefined): string => nameOf(topology, id);
   const node = name(views[at]?.selfId);
-  const sentence = `The nodes do not agree on who owns the slots ${describeSlots(ranges)}: ${node} says of ${slot} that it is ${name(ids[claim[slot] as number])}, others that it is ${name(ids[owners[slot] as number])}.`;
-  const error = new NaruError('CLUSTER_DISAGREES', sentence, { side, node });
-  return { error };
+  const ranges = describeSlots(rangesWhere((other) => conflicts.has(other)));
+  const said = name(ids[claims[at]?.[slot] as number]);
+  const owner = name(ids[owners[slot] as number]);
+  const sentence = `The nodes do not agree on who owns the slots ${ranges}: ${node} says of ${slot} that it is ${said}, others that it is ${owner}.`;
+  return { error: new NaruError('CLUSTER_DISAGREES', sentence, { side, node }), conflicts };
+}
+
+/** Ascending by slot; the ids of all that are said to own it, in an order of their own, since nodes answer in any. */
+function conflictsOf({ ids, claims, owners }: Merged): Map<number, string> {
+  const conflicts = new Map<number, string>();
+  for (let slot = 0; slot < owners.length; slot++) {
+    const owner = owners[slot];
+    if (claims.every((claim) => claim[slot] === owner)) continue;
+    const said = new Set(claims.map((claim) => ids[claim[slot] as number] ?? 'nobody'));
+    conflicts.set(slot, [...said].sort().join());
+  }
+  return conflicts;
 }
 
 function nameOf({ nodes }: Topology, id: string | undefined): string {

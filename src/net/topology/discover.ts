@@ -8,7 +8,7 @@ import { describeEndpoint, describeHostPort, type HostPort } from '../url.ts';
 import { askView, crawl, type Visited } from './cluster-crawl.ts';
 import { mergeViews } from './cluster-merge.ts';
 import type { ClusterView } from './cluster-view.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, hasMovedOn, type Problem } from './finding.ts';
 import {
   type AskOptions,
   askDatabases,
@@ -51,9 +51,11 @@ const LAST_WAIT_MS = 1000;
 export async function discover(options: DiscoverOptions): Promise<Topology> {
   const { settleMs = SETTLE_MS, signal } = options;
   const begun = performance.now();
+  let before: Problem | undefined;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LAST_WAIT_MS)) {
     const { topology, problem } = await look(options);
-    if (problem === undefined && topology !== undefined) return topology;
+    if (topology !== undefined && (problem === undefined || hasMovedOn(before, problem))) return topology;
+    before = problem;
     const patienceMs = Math.min(settleMs, problem?.patienceMs ?? settleMs);
     if (problem !== undefined && performance.now() - begun >= patienceMs) throw problem.error;
     await sleep(waitMs, undefined, signal && { signal }).catch(() => {});
