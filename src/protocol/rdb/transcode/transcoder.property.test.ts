@@ -167,8 +167,8 @@ describe('streams', () => {
 
 describe('damaged values', () => {
   const small = VALUES.filter(({ bytes }) => bytes.length < 3000);
-  /** A server that has to take apart whatever can be taken apart, and one that takes Valkey's. */
-  const servers = [before40, redis62, valkey9];
+  /** For two of these almost everything is taken apart; the others have hashes with expiries, each their own. */
+  const servers = [before40, redis62, valkey9, redis74];
 
   /** True: refused. */
   function refused(transcoder: Transcoder, damaged: SerializedValue): boolean {
@@ -187,13 +187,13 @@ describe('damaged values', () => {
       if (transcoder.readsAsIs(original.type, original.flavour) || transcode(transcoder, original) === 2)
         continue;
       const whole = made(transcoder);
+      expect(refused(transcoder, { ...original, bytes: b.bytes(original.bytes, 0) })).toBe(true);
       for (let bytes = 0; bytes < original.bytes.length; bytes++) {
         expect(
           refused(transcoder, { ...original, bytes: original.bytes.subarray(0, bytes) }),
           String(bytes),
         ).toBe(true);
       }
-      expect(refused(transcoder, { ...original, bytes: b.bytes(original.bytes, 0) })).toBe(true);
       // What was refused leaves nothing behind.
       transcode(transcoder, original);
       expect(shown(made(transcoder))).toBe(shown(whole));

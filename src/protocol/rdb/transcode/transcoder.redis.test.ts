@@ -13,7 +13,7 @@ import type { Arg, RespClient } from '../../../../test/support/resp-client.ts';
 import { cachedServers } from '../../../../test/support/servers.ts';
 import type { Flavour } from '../sink.ts';
 import { payloadVersion, type Readable } from './readable.ts';
-import { LOST_FIELD_EXPIRY, Transcoder } from './transcoder.ts';
+import { CANNOT_STREAM, LOST_FIELD_EXPIRY, Transcoder } from './transcoder.ts';
 
 const READABLE: Readonly<Record<string, Readable>> = {
   'redis-6.0': { redis: 9, valkey: false },
@@ -225,6 +225,21 @@ describe.each(found.map(({ name }) => name))('to %s', (name) => {
       expect(comparable(decoded(value.type, value.flavour, value.bytes), expiring), input.name).toEqual(
         expected,
       );
+    }
+  });
+
+  it('the oldest forms, which every later server reads too', async () => {
+    const to = get(name);
+    const transcoder = new Transcoder({ redis: 6, valkey: false });
+    for (const { name: what, type, flavour, bytes } of fixtureValues('redis-7.4.1')) {
+      const lost = transcoder.transcode(type, flavour, bytes, 0, bytes.length, Date.now());
+      if (lost === CANNOT_STREAM) continue;
+      expect(transcoder.type, what).toBeLessThan(14);
+      const made = transcoder.buf.subarray(transcoder.start, transcoder.end);
+      await to.client.call('RESTORE', 'key', 0, restorePayload(transcoder.type, made, 6), 'REPLACE');
+      const { value } = await dump(to, 'key');
+      const expected = comparable(decoded(type, flavour, bytes), false);
+      expect(comparable(decoded(value.type, value.flavour, value.bytes), false), what).toEqual(expected);
     }
   });
 

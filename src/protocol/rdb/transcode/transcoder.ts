@@ -31,7 +31,9 @@ export class Transcoder {
   type = 0;
   version = 0;
   readonly #readable: Readable;
-  readonly #asIs: Readonly<Record<Flavour, Uint8Array>>;
+  /** by type byte: 1: goes as it stands */
+  readonly #redisAsIs: Uint8Array;
+  readonly #valkeyAsIs: Uint8Array;
   readonly #out = new ValueBuffer();
   readonly #plain: PlainWriter;
   readonly #decoders: Partial<Record<Flavour, ValueDecoder>> = {};
@@ -41,14 +43,15 @@ export class Transcoder {
 
   constructor(readable: Readable) {
     this.#readable = readable;
-    this.#asIs = { redis: typesAsIs(readable, 'redis'), valkey: typesAsIs(readable, 'valkey') };
+    this.#redisAsIs = typesAsIs(readable, 'redis');
+    this.#valkeyAsIs = typesAsIs(readable, 'valkey');
     this.#plain = new PlainWriter(readable, this.#out);
     this.#stream = STREAMS.find((type) => readsType(readable, type));
   }
 
   /** Whether the server reads a value of this type as it stands. */
   readsAsIs(type: number, flavour: Flavour): boolean {
-    return this.#asIs[flavour][type] === 1;
+    return (flavour === 'redis' ? this.#redisAsIs : this.#valkeyAsIs)[type] === 1;
   }
 
   /**
@@ -125,7 +128,6 @@ export class Transcoder {
   }
 }
 
-/** By type byte: 1: goes as it stands. */
 function typesAsIs(readable: Readable, flavour: Flavour): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, type) =>
     type < t.TYPE_HASH_2 && readsType(readable, t.grammarType(type, flavour)) ? 1 : 0,
