@@ -6,6 +6,7 @@ import { Random } from '../support/random.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { type Reply, ReplyError } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { acknowledgeGone } from './gone-messages.ts';
 import { removeIdleConsumers } from './idle-consumers.ts';
@@ -53,7 +54,7 @@ async function migrate(source: RedisServer, target: RedisServer, options: PairOp
     await naru.untilEvent('snapshot_done');
     await writer.until(commands);
     await writer.stop();
-    await naru.untilEvent('synced');
+    await arrived(source, target);
     const exit = await naru.stop();
     const wrong = exit.code === 0 ? [] : [`exit code ${exit.code}: ${naru.stdout.slice(-1000)}`];
     wrong.push(...(await differences(source, target)));
@@ -63,6 +64,12 @@ async function migrate(source: RedisServer, target: RedisServer, options: PairOp
     // Where it failed, that was thrown above.
     await writer.stop().catch(() => undefined);
   }
+}
+
+/** What the source has written up to now is in the target: a stop would cut off what Naru has not received. */
+async function arrived(source: RedisServer, target: RedisServer): Promise<void> {
+  await source.call('SET', 'mark', 'value');
+  await until('the mark is in the target', async () => (await target.call('EXISTS', 'mark')) === 1);
 }
 
 /** Asks the servers themselves whether the target can read what the source writes; leaves nothing behind. */
