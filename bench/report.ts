@@ -2,7 +2,7 @@ import { bytesText } from '../src/cli/units.ts';
 import type { Copied } from './contestants.ts';
 
 export interface Result {
-  part: 'full' | 'stream' | 'memory';
+  part: 'full' | 'stream' | 'memory' | 'decode';
   data: string;
   contestant: string;
   rounds: Copied[];
@@ -10,11 +10,11 @@ export interface Result {
 
 export interface Summary extends Result {
   median: Copied;
-  /** the median's time as a multiple of REPLICAOF's in the same run */
+  /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb */
   ratio?: number;
 }
 
-const YARDSTICK = 'REPLICAOF';
+const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb'];
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -41,7 +41,7 @@ export function summarize(results: readonly Result[]): Summary[] {
   for (const summary of summaries) {
     const yardstick = summaries.find(
       ({ part, data, contestant }) =>
-        part === summary.part && data === summary.data && contestant === YARDSTICK,
+        part === summary.part && data === summary.data && YARDSTICKS.includes(contestant),
     );
     if (yardstick) summary.ratio = summary.median.ms / yardstick.median.ms;
   }
@@ -53,7 +53,7 @@ const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : `$
 /** Medians as a table: one line for each contestant and data set. */
 export function table(summaries: readonly Summary[]): string {
   const rows = [
-    ['', '', 'time', 'x REPLICAOF', 'process', 'CPU', 'peak memory'],
+    ['', '', 'time', 'x yardstick', 'process', 'CPU', 'peak memory'],
     ...summaries.map(({ data, contestant, median: middle, ratio }) => [
       data,
       contestant,
