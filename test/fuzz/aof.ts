@@ -4,7 +4,7 @@ import { parseManifest } from '../../src/protocol/aof/manifest.ts';
 import { FormatError } from '../../src/protocol/format-error.ts';
 import { Random } from '../support/random.ts';
 import { walkAof } from './aof-collect.ts';
-import type { FuzzResult } from './rdb.ts';
+import { type FuzzResult, fuzzFor } from './fuzz-for.ts';
 
 /** What a run of one input may take, however it is damaged. */
 const RUN_MS_MAX = 2000;
@@ -92,44 +92,36 @@ function outcome(aof: Buffer, random: Random, bigCommandBytes: number, until: nu
   }
 }
 
-function manifest(random: Random): void {
+/** Whether it was refused. */
+export function replayManifest(content: Buffer): boolean {
   try {
-    parseManifest(join([...WORDS, 'file a seq 1 type i\n'], random.int(30), random));
+    parseManifest(content);
+    return false;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
+    return true;
   }
 }
 
-function run(fixtures: readonly Buffer[], random: Random): boolean {
-  const aof = random.int(3) === 0 ? damaged(fixtures, random) : join(PIECES, random.int(12), random);
+/** Whether it was refused. */
+export function replayAof(aof: Buffer, random: Random): boolean {
   const until = random.int(2) === 0 ? 10 : Number.POSITIVE_INFINITY;
   const [one, other] = [outcome(aof, random, 1e9, until), outcome(aof, random, 1e9, until)];
   if (one !== other)
     throw new Error(`cut otherwise, it says otherwise:\n${one.slice(0, 500)}\n${other.slice(0, 500)}`);
   // Where a command is given while it comes, a fault in it can be met elsewhere.
   outcome(aof, random, random.int(100), until);
-  manifest(random);
   return one.startsWith('refused');
 }
 
-export function fuzzAof(seconds: number, seed: number = Date.now() & 0x7fffffff): FuzzResult {
+export function fuzzAof(seconds: number, seed?: number): FuzzResult {
   const fixtures = ['plain', 'preamble', 'timestamps'].map((name) =>
     readFileSync(new URL(`../fixtures/aof/${name}.aof`, import.meta.url)),
   );
-  const result: FuzzResult = { runs: 0, refused: 0, slowestMs: 0 };
-  const until = performance.now() + seconds * 1000;
-  for (let turn = seed; performance.now() < until; turn++) {
-    const started = process.cpuUsage();
-    try {
-      if (run(fixtures, new Random(turn))) result.refused++;
-    } catch (error) {
-      throw new Error(`AOF fuzz failed with seed ${turn}`, { cause: error });
-    }
-    const { user, system } = process.cpuUsage(started);
-    const ms = Math.round((user + system) / 1000);
-    result.slowestMs = Math.max(result.slowestMs, ms);
-    if (ms > RUN_MS_MAX) throw new Error(`AOF fuzz took ${ms} ms with seed ${turn}`);
-    result.runs++;
-  }
-  return result;
+  return fuzzFor('aof', seconds, RUN_MS_MAX, seed, (turn) => {
+    const random = new Random(turn);
+    const aof = random.int(3) === 0 ? damaged(fixtures, random) : join(PIECES, random.int(12), random);
+    replayManifest(join([...WORDS, 'file a seq 1 type i\n'], random.int(30), random));
+    return replayAof(aof, random);
+  });
 }

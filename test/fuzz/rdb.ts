@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { FormatError } from '../../src/protocol/format-error.ts';
 import { Rebuild } from '../../src/protocol/rdb/rebuild.ts';
 import { RdbWalker } from '../../src/protocol/rdb/walker.ts';
+import { type FuzzResult, fuzzFor } from './fuzz-for.ts';
 import { Collector, writeAll } from './rdb-collect.ts';
 import { CommandCollector } from './rdb-commands.ts';
 
@@ -14,12 +15,6 @@ const TYPES_AND_OPCODES = [
   ...[243, 244, 245, 247, 248, 249, 250, 251, 252, 253, 254, 255],
 ];
 const BYTES = [0, 1, 2, 5, 63, 64, 127, 128, 129, 192, 193, 194, 195, 240, 244, 254, 255];
-
-export interface FuzzResult {
-  runs: number;
-  refused: number;
-  slowestMs: number;
-}
 
 /** A small generator of its own, so that a run can be repeated from its seed (mulberry32). */
 function generator(seed: number): (below: number) => number {
@@ -90,31 +85,23 @@ function rebuild(rdb: Buffer, next: (below: number) => number): void {
   }
 }
 
-export function fuzzRdb(seconds: number, seed: number = Date.now() & 0x7fffffff): FuzzResult {
+export function fuzzRdb(seconds: number, seed?: number): FuzzResult {
   const fixtures = readdirSync(DIRECTORY)
     .filter((name) => name.endsWith('.rdb'))
     .map((name) => readFileSync(new URL(name, DIRECTORY)));
-  const result: FuzzResult = { runs: 0, refused: 0, slowestMs: 0 };
-  const until = performance.now() + seconds * 1000;
-  for (let run = seed; performance.now() < until; run++) {
-    const next = generator(run);
+  return fuzzFor('rdb', seconds, RUN_MS_MAX, seed, (turn) => {
+    const next = generator(turn);
     const rdb = next(3) === 0 ? damaged(fixtures, next) : random(next);
-    const started = process.cpuUsage();
-    try {
-      const big = next(2) === 0 ? 0 : 100 + next(1000);
-      const [one, other] = [outcome(rdb, next, big), outcome(rdb, next, big)];
-      if (one !== other)
-        throw new Error(`cut otherwise, it says otherwise:\n${one.slice(0, 500)}\n${other.slice(0, 500)}`);
-      if (!one.startsWith('["finished"')) result.refused++;
-      rebuild(rdb, next);
-    } catch (error) {
-      throw new Error(`RDB fuzz failed with seed ${run}`, { cause: error });
-    }
-    const { user, system } = process.cpuUsage(started);
-    const ms = Math.round((user + system) / 1000);
-    result.slowestMs = Math.max(result.slowestMs, ms);
-    if (ms > RUN_MS_MAX) throw new Error(`RDB fuzz took ${ms} ms with seed ${run}`);
-    result.runs++;
-  }
-  return result;
+    return replayRdb(rdb, next);
+  });
+}
+
+/** Whether it was refused. */
+export function replayRdb(rdb: Buffer, next: (below: number) => number): boolean {
+  const big = next(2) === 0 ? 0 : 100 + next(1000);
+  const [one, other] = [outcome(rdb, next, big), outcome(rdb, next, big)];
+  if (one !== other)
+    throw new Error(`cut otherwise, it says otherwise:\n${one.slice(0, 500)}\n${other.slice(0, 500)}`);
+  rebuild(rdb, next);
+  return !one.startsWith('["finished"');
 }

@@ -6,8 +6,9 @@ import { Pair, WAYS } from './pair.ts';
 
 const MIB = 1024 * 1024;
 const MEMORY_BYTES_MAX = 160 * MIB;
-/** Some 30 ms are usual; a string of 300 MB, which the target moves when it grows, takes 260 ms once. */
-const PING_MS_MAX = 600;
+const PING_MS_MAX = 250;
+/** The target itself moves a string that grows: some hundred ms, a few times. */
+const GROWING_PING_MS_MAX = 1500;
 const FIELDS = 2_000_000;
 const STRING_BYTES = 300 * MIB;
 
@@ -50,11 +51,11 @@ it.each(
   WAYS.flatMap(
     (way) =>
       [
-        [way, 'a hash of 2 million fields', makeHash],
-        [way, 'a string of 300 MB', makeString],
+        [way, 'a hash of 2 million fields', makeHash, PING_MS_MAX],
+        [way, 'a string of 300 MB', makeString, GROWING_PING_MS_MAX],
       ] as const,
   ),
-)('naru %s: %s neither fills the memory nor stops the target', async (way, what, make) => {
+)('naru %s: %s neither fills the memory nor stops the target', async (way, what, make, pingMsMax) => {
   pair = await Pair.start({ config: { rdbcompression: 'no' } });
   await make(pair.source);
   const naru = await pair.begin(way);
@@ -68,5 +69,5 @@ it.each(
     await pair.source.call('DEBUG', 'DIGEST-VALUE', 'large'),
   );
   expect(naru.peakRssBytes).toBeLessThan(MEMORY_BYTES_MAX);
-  expect(longest).toBeLessThan(PING_MS_MAX);
+  expect(longest).toBeLessThan(pingMsMax);
 });

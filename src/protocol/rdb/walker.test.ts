@@ -190,36 +190,6 @@ describe('RdbWalker', () => {
     expect(() => new RdbWalker(new Collector(), { bigEntryBytes: 1 }).end()).toThrow(FormatError);
   });
 
-  it('names type, key and offset of what it does not know', () => {
-    const before = b.rdb([small('k', 'v')]).subarray(0, -9);
-    const valkey = b.rdb([small('k', 'v')], 'VALKEY080').subarray(0, -9);
-    const from27 = Array.from({ length: 242 - 26 }, (_, i) => 27 + i);
-    for (const [begin, types] of [
-      [before, [6, 8, ...from27]],
-      [valkey, [6, 8, 23, 24, 25, 26, ...from27]],
-    ] as const) {
-      for (const type of types) {
-        for (const step of [1, 1000]) {
-          const error = attempt(b.bytes(begin, b.entry(type, 'strange'), 0, 0, 0), step);
-          expect(error).toMatchObject({ fault: 'unknown', type, offset: begin.length });
-          expect(error?.key?.toString()).toBe('strange');
-        }
-      }
-    }
-    expect(attempt(b.bytes(before, 246, 0))).toMatchObject({
-      fault: 'unknown',
-      type: 246,
-      offset: before.length,
-    });
-    expect(attempt(b.bytes(before, 246, 0))?.message).toContain('release candidate');
-    expect(attempt(b.rdb([b.entry(22, 'k', len(0))], 'VALKEY080'))).toBeUndefined();
-    const inValue = attempt(b.rdb([b.entry(1, 'broken', len(3), 0xc9)]));
-    expect(inValue).toMatchObject({ fault: 'malformed', type: 1, offset: 18 });
-    expect(inValue?.key?.toString()).toBe('broken');
-    const module = attempt(b.rdb([b.entry(7, 'm', len(1n << 60n), len(9))]));
-    expect(module).toMatchObject({ fault: 'unknown', type: 7 });
-  });
-
   it('does not believe a length: neither memory nor time', () => {
     const huge = b.bytes(0x81, b.u64(-1));
     const large = b.bytes(0x81, 0, 0, 0x10, 0, 0, 0, 0, 0);

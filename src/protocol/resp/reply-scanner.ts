@@ -18,6 +18,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 const LINE_MAX = 64 * 1024;
 const DEPTH_MAX = 32;
+/** No server sends more bytes or elements in one reply. */
+const LENGTH_MAX = 2 ** 32;
 
 /**
  * Counts the replies of a target (RESP2) in the raw bytes; nothing is made of them but the text of an error.
@@ -61,8 +63,8 @@ export class ReplyScanner {
   #common(buf: Buffer, start: number, end: number): number {
     let pos = start;
     while (pos + 5 <= end && buf[pos] === SIMPLE) {
-      if (buf[pos + 3] === CR && buf[pos + 4] === LF) pos += 5;
-      else if (pos + 9 <= end && buf[pos + 7] === CR && buf[pos + 8] === LF) pos += 9;
+      if (buf[pos + 1] === 0x4f && isLine(buf, pos + 2, 0x4b)) pos += 5;
+      else if (pos + 9 <= end && buf[pos + 1] === 0x51 && isQueued(buf, pos)) pos += 9;
       else break;
       this.#sink.reply(SIMPLE, 0, 0);
     }
@@ -106,14 +108,14 @@ export class ReplyScanner {
         break;
       case BULK: {
         const length = this.#number(buf, start, cr);
-        if (length < -1) throw this.#bad(buf, start, cr);
+        if (length < -1 || length > LENGTH_MAX) throw this.#bad(buf, start, cr);
         if (length >= 0) this.#skip = length + 2;
         this.#sink.reply(BULK, 0, depth);
         break;
       }
       case ARRAY: {
         const count = this.#number(buf, start, cr);
-        if (count < -1 || depth === DEPTH_MAX) throw this.#bad(buf, start, cr);
+        if (count < -1 || count > LENGTH_MAX || depth === DEPTH_MAX) throw this.#bad(buf, start, cr);
         this.#sink.reply(ARRAY, count, depth);
         if (count <= 0) break;
         this.#left.push(count);
@@ -155,4 +157,16 @@ export class ReplyScanner {
     );
     return new FormatError('malformed', `Not a reply: ${shown}`, start);
   }
+}
+
+/** `last CR LF` */
+function isLine(buf: Buffer, pos: number, last: number): boolean {
+  return buf[pos] === last && buf[pos + 1] === CR && buf[pos + 2] === LF;
+}
+
+/** `+QUEUED`: each byte counts, since another line of that length could hold an LF, where it ends. */
+function isQueued(buf: Buffer, pos: number): boolean {
+  const isUeue =
+    buf[pos + 2] === 0x55 && buf[pos + 3] === 0x45 && buf[pos + 4] === 0x55 && buf[pos + 5] === 0x45;
+  return isUeue && isLine(buf, pos + 6, 0x44);
 }
