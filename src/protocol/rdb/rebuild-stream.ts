@@ -94,12 +94,19 @@ export class RebuildStream {
 
   meta(meta: StreamMeta): void {
     this.#meta = meta;
-    if (this.#entries === 0) {
-      // The only way to an empty stream that leaves no trace in its counters.
-      this.#send('XGROUP', 'CREATE', ['naru', '0', 'MKSTREAM']);
-      this.#send('XGROUP', 'DESTROY', ['naru']);
-    }
+    if (this.#entries === 0) this.#createEmpty();
     this.#setId(BigInt(meta.length + this.#deleted.length));
+  }
+
+  #createEmpty(): void {
+    if (!this.#counters) {
+      // Not by way of a group: UNLINK of a stream whose last group was destroyed ends a Redis 5 (lazyfree.c, lazyfreeGetFreeEffort).
+      this.#send('XADD', undefined, ['MAXLEN', '0', '0-1', '', '']);
+      return;
+    }
+    // The only way that leaves no trace in the counters.
+    this.#send('XGROUP', 'CREATE', ['naru', '0', 'MKSTREAM']);
+    this.#send('XGROUP', 'DESTROY', ['naru']);
   }
 
   /** `entries`: XSETID takes no counter of added entries that is smaller than what the stream holds. */

@@ -192,6 +192,19 @@ describe('Rebuild', () => {
     ]);
   });
 
+  it('makes an empty stream at an older target without a group', () => {
+    const empty = [len(0), len(0), len(9), len(0), len(0), len(0), len(0), len(0), len(3), len(0)];
+    expect(rebuilt(21, empty, { streamCounters: false, createConsumer: false })).toEqual([
+      'XADD key MAXLEN 0 0-1  ',
+      'XSETID key 9-0',
+    ]);
+    expect(rebuilt(21, empty)).toEqual([
+      'XGROUP CREATE key naru 0 MKSTREAM',
+      'XGROUP DESTROY key naru',
+      'XSETID key 9-0 ENTRIESADDED 3 MAXDELETEDID 0-0',
+    ]);
+  });
+
   it('says that a module value cannot be rebuilt', () => {
     expect(() => rebuilt(7, [len(1n << 60n), len(0)])).toThrow(/only its module/);
   });
