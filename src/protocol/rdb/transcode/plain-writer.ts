@@ -11,7 +11,8 @@ import { LENGTH_MAX, lengthBytes, type ValueBuffer, writeLength } from './value-
 const ROOM = 13;
 /** a length in its form of 64 bits */
 const DISTANCE_BYTES = 9;
-/** The latest time that Redis gives a field, in ms: the year 10889 (EB_EXPIRE_TIME_MAX in src/ebuckets.h). Valkey allows later ones. */
+/** The times that Redis gives a field, in ms: 0 would be none, and the last is in the year 10889 (EB_EXPIRE_TIME_MAX in src/ebuckets.h). */
+const FIELD_EXPIRY_MIN = 1;
 const FIELD_EXPIRY_MAX = 2 ** 48 - 1;
 
 /**
@@ -122,7 +123,7 @@ export class PlainWriter implements ValueSink {
   fieldExpireAt(ms: number): void {
     this.#inPair = false;
     const expires = ms >= 0;
-    if (this.type === t.TYPE_HASH_METADATA) this.#distance(expires ? Math.min(ms, FIELD_EXPIRY_MAX) + 1 : 0);
+    if (this.type === t.TYPE_HASH_METADATA) this.#distance(ms);
     else if (this.type === t.TYPE_HASH_2)
       this.#out.int64(expires ? Math.min(ms, Number.MAX_SAFE_INTEGER) : -1);
     else if (expires) {
@@ -135,7 +136,9 @@ export class PlainWriter implements ValueSink {
     this.#count++;
   }
 
-  #distance(n: number): void {
+  /** Into the room in front of the field. Times that only Valkey knows become the nearest one that Redis does. */
+  #distance(ms: number): void {
+    const n = ms < 0 ? 0 : Math.min(Math.max(ms, FIELD_EXPIRY_MIN), FIELD_EXPIRY_MAX) + 1;
     const { buf } = this.#out;
     const at = this.#pairStart;
     buf[at] = 0x81;

@@ -16,6 +16,8 @@ export class StreamNarrower {
   readonly #first: number;
   /** of each instruction of the newer program: 1: what it reads stays */
   readonly #stays: Uint8Array;
+  /** the loops under way: iterations left, and where each one's body begins */
+  #depth = 0;
   readonly #left: Float64Array = new Float64Array(DEPTH_MAX);
   readonly #body: Uint16Array = new Uint16Array(DEPTH_MAX);
 
@@ -30,16 +32,13 @@ export class StreamNarrower {
     let pc = this.#first;
     let pos = start;
     let spanStart = start;
-    let depth = 0;
+    this.#depth = 0;
     // Ends: a loop's body reads at least a byte each time, and there are no more than `end`.
     for (;;) {
       const kind = (g.PROGRAM[pc] as number) & g.KIND_MASK;
       if (kind === g.KIND_END_VALUE) break;
       if (kind === g.KIND_END_LOOP) {
-        const left = (this.#left[depth - 1] as number) - 1;
-        this.#left[depth - 1] = left;
-        pc = left > 0 ? (this.#body[depth - 1] as number) : pc + 1;
-        if (left === 0) depth--;
+        pc = this.#endLoop(pc);
         continue;
       }
       const next = primitiveEnd(kind, buf, pos, end, pos - start);
@@ -47,20 +46,29 @@ export class StreamNarrower {
         out.bytes(buf, spanStart, pos);
         spanStart = next;
       }
-      pc++;
-      if (kind === g.KIND_LOOP) {
-        const count = checkedLength(buf, pos, pos - start);
-        if (count === 0) pc = behindLoop(pc);
-        else {
-          this.#left[depth] = count;
-          this.#body[depth] = pc;
-          depth++;
-        }
-      }
+      pc = kind === g.KIND_LOOP ? this.#beginLoop(pc, checkedLength(buf, pos, pos - start)) : pc + 1;
       pos = next;
     }
     if (pos !== end) throw new FormatError('malformed', 'bytes behind a stream', pos - start);
     out.bytes(buf, spanStart, pos);
+  }
+
+  /** The instruction to go on with. */
+  #beginLoop(pc: number, count: number): number {
+    if (count === 0) return behindLoop(pc + 1);
+    this.#left[this.#depth] = count;
+    this.#body[this.#depth] = pc + 1;
+    this.#depth++;
+    return pc + 1;
+  }
+
+  #endLoop(pc: number): number {
+    const top = this.#depth - 1;
+    const left = (this.#left[top] as number) - 1;
+    this.#left[top] = left;
+    if (left > 0) return this.#body[top] as number;
+    this.#depth = top;
+    return pc + 1;
   }
 }
 
