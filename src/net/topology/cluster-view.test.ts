@@ -68,6 +68,12 @@ e 10.0.0.5:1@2 handshake - 0 0 0 disconnected\n`);
       ['9.9.9.9 1'],
     ],
     [
+      'names that are not preferred, of a node without slots too',
+      'a 9.9.9.9:1@2,n myself,master - 0 0 0 connected\nb 9.9.9.8:1@2,m master - 0 0 0 connected',
+      [[0, 1, ['9.9.9.9', 1, 'a', []]]],
+      ['9.9.9.9 1', '9.9.9.8 1'],
+    ],
+    [
       'a preferred name, also of a node without slots',
       'a 9.9.9.9:1@2,n myself,master - 0 0 0 connected\nb 9.9.9.8:1@2,m master - 0 0 0 connected',
       [[0, 1, [Buffer.from('n'), 1, Buffer.from('a'), []]]],

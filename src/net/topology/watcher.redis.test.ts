@@ -58,6 +58,13 @@ it('follows a cluster: a MOVED, the death of the node that the address names, an
     const left = await watcher.refresh();
     expect(left.nodes.some(({ id }) => id === gone.id)).toBe(false);
     expect(left.owners.every((owner) => owner >= 0)).toBe(true);
+    const options: DiscoverOptions = {
+      endpoint: parseGroup(one.server.url),
+      connectTimeoutMs: 5000,
+      side: 'source',
+    };
+    const known = [gone, two].map(({ server: { host, port } }) => ({ host, port }));
+    expect((await discover({ ...options, known })).nodes.length).toBe(left.nodes.length);
   } finally {
     await cluster.stop();
   }

@@ -96,6 +96,19 @@ describe('TopologyWatcher', () => {
     expect(changed).toEqual([found]);
   });
 
+  it('has one round at a time, also for who asks as one ends', async () => {
+    const { watcher, asked } = watch();
+    const again = watcher.refresh().then(() => watcher.refresh());
+    await turn();
+    const next = watcher.refresh();
+    asked[0]?.answer(cluster(1));
+    await turn();
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer(cluster(2));
+    expect((await next).epoch).toBe(2);
+    expect(await again).toBe(await next);
+  });
+
   it('waits between rounds', async () => {
     const { watcher, asked } = watch({ pauseMs: 60 });
     const begun = performance.now();
