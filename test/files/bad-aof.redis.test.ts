@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -130,13 +131,23 @@ function watches(pid: number | undefined, descriptor: number): boolean {
   }
 }
 
+/** Whether the process has this file open. */
+function holds(pid: number, path: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => readlinkSync(join(folder, fd)) === path);
+  } catch {
+    // One of them was closed meanwhile.
+    return false;
+  }
+}
+
 describe('a named pipe', () => {
   const pipe = join(temp.path, 'pipe');
   beforeAll(() => void execFileSync('mkfifo', [pipe]));
 
   /** restore has the pipe open: only then would a signal find it there. */
-  const reading = (naru: Naru): Promise<void> =>
-    until('the pipe is open', async () => execFileSync('ls', ['-l', `/proc/${naru.pid}/fd`]).includes(pipe));
+  const reading = (naru: Naru): Promise<void> => until('the pipe is open', async () => holds(naru.pid, pipe));
 
   it.each(['SIGTERM', 'SIGINT'] as const)('that nobody writes to: ends at %s', async (signal) => {
     const naru = Naru.start(['restore', '--from', pipe, '--to', target.url, '--json']);

@@ -129,12 +129,13 @@ async function* unpack(
   path: string,
   compression: Compression,
 ): AsyncGenerator<Buffer, void> {
-  const unpacking = unpacker(compression, path);
+  const unpacking = unpacker(compression, path) as Transform & { readonly bytesWritten: number };
   feed(packed, unpacking).catch((error: Error) => unpacking.destroy(error));
   try {
     for await (const chunk of unpacking as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
-    throw toFileError(error, path);
+    // Up to here its packed bytes were good.
+    throw toFileError(error, path, unpacking.bytesWritten);
   }
 }
 
