@@ -124,7 +124,7 @@ const common = {
   lossy: {
     kind: 'boolean',
     group: 'Copying',
-    doc: 'leave out what an older target can not hold (expiries of hash fields, streams, functions, values of modules that it has not), and count it',
+    doc: 'leave out what the target can not hold (expiries of fields, functions, values of modules ...), and count it',
     commands: ['sync', 'restore'],
     default: 'false',
   },

@@ -36,6 +36,7 @@ describe('resolveSyncOptions', () => {
       dir: './naru-data',
       spoolMemory: 16 * 2 ** 20,
       spoolMax: 64 * 2 ** 30,
+      lossy: false,
       inFlight: 4 * 2 ** 20,
       bigKeySize: 16 * 2 ** 20,
       connectTimeout: 5000,

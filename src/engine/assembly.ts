@@ -1,10 +1,15 @@
 import path from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import { NaruError } from '../errors/errors.ts';
+import { keysByServer } from '../pipeline/keys/by-server.ts';
+import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
+import { Recopier } from '../pipeline/recopy/recopier.ts';
 import { SnapshotApplier } from '../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../pipeline/stream-applier.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
+import { PositionedReader } from '../source/redis/positioned-reader.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
 import type { Losses } from '../target/losses.ts';
@@ -13,6 +18,7 @@ import type { LaneListener } from '../target/redis/lane-options.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
 import type { NodeFacts } from './facts.ts';
+import type { SourceAsker } from './source-asker.ts';
 
 /** The newest Valkey whose RDB is known here. */
 const VALKEY_READ = '9.0.0';
@@ -24,10 +30,16 @@ export interface AssemblyInput {
   sourceFacts: NodeFacts;
   dialect: Dialect;
   losses: Losses;
+  /** the commands of both sides */
+  tables: { source: KeyTable; target: KeyTable };
   /** the target holds keys of its own that must outlive a FLUSHALL of the source */
   protectTarget: boolean;
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
   target: LaneListener;
+  /** of the source */
+  asker: SourceAsker;
+  /** aborted when the run is over */
+  signal: AbortSignal;
   onSnapshotApplied(): void;
 }
 
@@ -39,6 +51,8 @@ export interface Assembly {
   target: RedisTarget;
   acker: Acker;
   losses: Losses;
+  /** undefined: keys of the target's own are kept, and what is refused can't be written over */
+  recopier: Recopier | undefined;
 }
 
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
@@ -66,17 +80,19 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     targetNode,
   );
   const target = makeTarget(input, acker);
+  const recopier = makeRecopier(input, link);
   const pump: Pump = new Pump({
     spool,
     target,
     snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy' }),
-    stream: makeStreamApplier(input, target, spool, link),
+    stream: makeStreamApplier(input, target, spool, link, recopier),
+    recopier,
     bigEntryBytes: options.bigKeySize,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  return { spool, link, pump, target, acker, losses: input.losses };
+  return { spool, link, pump, target, acker, losses: input.losses, recopier };
 }
 
 function makeLink(
@@ -116,6 +132,7 @@ function makeTarget(
       job: sourceNode,
       dialect,
       losses,
+      bigEntryBytes: options.bigKeySize,
       checkpointKey: checkpointKey(sourceNode),
       checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
     },
@@ -128,15 +145,50 @@ function makeStreamApplier(
   target: RedisTarget,
   spool: Spool,
   link: ReplicationLink,
+  recopier: Recopier | undefined,
 ): StreamApplier {
   return new StreamApplier(target, {
     publish: options.publish,
     functions: options.functions === 'copy',
     protectTarget,
     setTakesPxat: dialect.pxat,
+    recopier,
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),
+  });
+}
+
+function makeRecopier(input: AssemblyInput, link: ReplicationLink): Recopier | undefined {
+  const { options, asker, tables, losses, targetNode, protectTarget } = input;
+  if (protectTarget) return undefined;
+  const reader = new PositionedReader({
+    open: () => asker.open(),
+    expireTime: tables.source.has('PEXPIRETIME'),
+    replid: () => link.replid,
+    giveUpAfterMs: options.giveUpAfter,
+    signal: input.signal,
+    onRetry: input.link.onRetry,
+  });
+  return new Recopier({
+    source: tables.source,
+    target: tables.target,
+    reader: {
+      read: async (keys) => {
+        const { values, offset } = await reader.read(keys);
+        return { values, until: link.spoolOffset(offset) };
+      },
+      keysOf: async (args) => keysByServer(await asker.open(), args),
+    },
+    keyless: (command) => {
+      const name = command.text(0).toUpperCase();
+      const { offset } = command;
+      if (name === 'FUNCTION') losses.add('functions', { offset });
+      else {
+        const text = `The target does not know ${name}, and it has no keys that could be copied instead`;
+        throw new NaruError('COMMAND_REFUSED', text, { side: 'target', node: targetNode, offset });
+      }
+    },
   });
 }
 

@@ -1,4 +1,6 @@
 import type { RespClient } from '../net/client.ts';
+import { askKeyTable } from '../pipeline/keys/by-server.ts';
+import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Losses } from '../target/losses.ts';
 import { askDialect, type Dialect } from '../target/redis/dialect.ts';
 import type { NodeFacts } from './facts.ts';
@@ -10,6 +12,7 @@ export interface CheckedTarget {
   readonly facts: NodeFacts;
   readonly dialect: Dialect;
   readonly losses: Losses;
+  readonly commands: KeyTable;
 }
 
 /**
@@ -28,6 +31,7 @@ export async function checkTarget(
   const target = { facts, node: session.node, dialect };
   if (source === undefined) precheckTarget(target, options, warn);
   else precheck(source, target, options, warn);
+  const commands = await askKeyTable(client);
   await session.adopt(client, facts.runId);
   const losses = new Losses({
     lossy: options.lossy,
@@ -35,5 +39,5 @@ export async function checkTarget(
     node: session.node,
     onFirst: (message) => warn('LEFT_OUT', message),
   });
-  return { facts, dialect, losses };
+  return { facts, dialect, losses, commands };
 }

@@ -1,6 +1,8 @@
 import { openClient, type RespClient } from '../net/client.ts';
 import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
+import { askKeyTable } from '../pipeline/keys/by-server.ts';
+import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { type NodeFacts, readFacts, readOffset } from './facts.ts';
 
 export interface SourceAskerOptions {
@@ -21,13 +23,17 @@ export class SourceAsker {
   }
 
   async facts(): Promise<NodeFacts> {
-    return readFacts(await this.#open());
+    return readFacts(await this.open());
+  }
+
+  async commands(): Promise<KeyTable> {
+    return askKeyTable(await this.open());
   }
 
   /** The replication offset of the source's newest write. */
   async offset(): Promise<number> {
     try {
-      return await readOffset(await this.#open());
+      return await readOffset(await this.open());
     } catch (error) {
       this.close();
       throw error;
@@ -38,7 +44,8 @@ export class SourceAsker {
     this.#client?.connection.destroy(this.#options.signal.reason);
   }
 
-  async #open(): Promise<RespClient> {
+  /** The connection, which is in database 0 unless it was told otherwise since. Rejects with NaruError. */
+  async open(): Promise<RespClient> {
     const { endpoint, tls = {}, connectTimeoutMs, signal } = this.#options;
     if (!this.#client?.connection.isOpen) {
       this.#client = await openClient(

@@ -1,10 +1,8 @@
-import { type Checkpoint, checkpointKey } from '../checkpoint/checkpoint.ts';
+import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { RespClient } from '../net/client.ts';
-import type { Connection } from '../net/connection.ts';
 import { describeEndpoint } from '../net/url.ts';
-import type { Place } from './acker.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { errorEvent, toNaruError } from './error-event.ts';
@@ -12,7 +10,8 @@ import type { DoneEvent, Phase, SyncEvent } from './events.ts';
 import type { NodeFacts } from './facts.ts';
 import { Meter } from './meter.ts';
 import { countKeys } from './precheck.ts';
-import { answersLost, countersOf, doneEvent, lagOf } from './reading.ts';
+import { countersOf, doneEvent, lagOf } from './reading.ts';
+import { Recovery } from './recovery.ts';
 import { SourceAsker } from './source-asker.ts';
 import { watchForSynced } from './synced-watch.ts';
 import { TargetSession } from './target-session.ts';
@@ -30,6 +29,7 @@ export class SyncJob {
   readonly #sourceNode: string;
   readonly #session: TargetSession;
   readonly #asker: SourceAsker;
+  readonly #recovery: Recovery;
   readonly #watching = new AbortController();
   readonly #connecting = new AbortController();
   /** undefined: still connecting and checking */
@@ -60,6 +60,7 @@ export class SyncJob {
       checkpointKey: checkpointKey(this.#sourceNode),
       onRetry: (error, delayMs) => this.#retrying(error, delayMs),
     });
+    this.#recovery = new Recovery(this.#session, (code, message) => this.#warn(code, message));
     this.#asker = new SourceAsker({
       endpoint: options.from,
       tls: options.fromTls,
@@ -132,7 +133,8 @@ export class SyncJob {
   }
 
   async #start(source: NodeFacts, checked: CheckedTarget, client: RespClient): Promise<Assembly> {
-    const { facts: targetFacts, dialect, losses } = checked;
+    const { facts: targetFacts, dialect, losses, commands } = checked;
+    const tables = { source: await this.#asker.commands(), target: commands };
     const parts = await assemble({
       options: this.#options,
       sourceNode: this.#sourceNode,
@@ -140,6 +142,7 @@ export class SyncJob {
       sourceFacts: source,
       dialect,
       losses,
+      tables,
       protectTarget: countKeys(targetFacts) > 0 && this.#options.onConflict !== 'overwrite',
       link: {
         onSnapshotStart: (replid, offset) => this.#started(source, targetFacts, replid, offset),
@@ -154,8 +157,11 @@ export class SyncJob {
       },
       target: {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
+        onRefused: (offset) => this.#recovery.refused(offset),
         onFailure: (error) => this.#targetFailed(error),
       },
+      asker: this.#asker,
+      signal: this.#watching.signal,
       onSnapshotApplied: () => this.#snapshotApplied(parts),
     });
     this.#parts = parts;
@@ -200,10 +206,12 @@ export class SyncJob {
     return pump.phase === 'stream' || (this.#options.onConflict ?? 'overwrite') !== 'overwrite';
   }
 
-  #onAcked({ acker, spool, pump, link }: Assembly, offset: number, db: number, checkpointed: boolean): void {
+  #onAcked(parts: Assembly, offset: number, db: number, checkpointed: boolean): void {
+    const { acker, spool, pump, link, recopier } = parts;
     acker.ack(offset, db, checkpointed);
     if (checkpointed) this.#session.proved();
-    spool.release(offset);
+    spool.release(this.#recovery.releasable(offset));
+    recopier?.acked(offset);
     if (pump.phase === 'stream') link.applied(link.streamOffset(offset));
   }
 
@@ -224,10 +232,10 @@ export class SyncJob {
 
   /** Tells when the lag is zero for the first time, which may be all that is wanted. */
   async #watch(parts: Assembly): Promise<void> {
-    const { spool, acker, link } = parts;
+    const { spool, acker, link, recopier } = parts;
     const offset = await watchForSynced(
       {
-        lagBytes: () => spool.end - acker.acked.offset,
+        lagBytes: () => spool.end - acker.acked.offset + (recopier?.held ?? 0),
         ackedOffset: () => link.streamOffset(acker.acked.offset),
         sourceOffset: () => this.#asker.offset(),
       },
@@ -277,7 +285,8 @@ export class SyncJob {
   }
 
   #targetFailed(error: NaruError): void {
-    if (error.retry) this.#targetLost = error;
+    const copies = error.code === 'COMMAND_REFUSED' && this.#parts?.recopier !== undefined;
+    if (error.retry || copies) this.#targetLost = error;
     else this.#failure ??= error;
     this.#parts?.pump.stop();
   }
@@ -290,34 +299,12 @@ export class SyncJob {
 
   async #recover(parts: Assembly, cause: NaruError): Promise<void> {
     try {
-      const { connection, checkpoint } = await this.#session.reopen(cause);
+      await this.#recovery.recover(parts, cause, this.#isExact(parts));
       this.#targetLost = undefined;
       this.#waiting = undefined;
-      this.#resumeAt(parts, connection, this.#checkLoss(parts, connection, checkpoint));
     } catch (error) {
       if (!this.#stopping) throw error;
       throw new NaruError('STOPPED_EARLY', `Stopped while the target was away: ${cause.message}`);
-    }
-  }
-
-  #resumeAt(parts: Assembly, connection: Connection, place: Place): void {
-    const { acker, pump, spool, target } = parts;
-    const unseen = place.offset - acker.acked.offset;
-    if (unseen > 0) {
-      this.#warn('ANSWERS_LOST', answersLost(unseen));
-    }
-    acker.ack(place.offset, place.db, unseen > 0);
-    pump.restart(place.offset, place.db);
-    spool.release(place.offset);
-    target.attach(connection, this.#isExact(parts), place.offset, place.db);
-  }
-
-  #checkLoss(parts: Assembly, connection: Connection, checkpoint: Checkpoint | undefined): Place {
-    try {
-      return parts.acker.restartPlace(checkpoint, this.#isExact(parts));
-    } catch (error) {
-      connection.destroy();
-      throw error;
     }
   }
 
@@ -353,7 +340,7 @@ export class SyncJob {
         connection = back.connection;
         // Gone without a restart: the try before has removed it, and only the answer was lost.
         if (back.checkpoint !== undefined || back.restarted) {
-          this.#checkLoss(parts, back.connection, back.checkpoint);
+          this.#recovery.checkLoss(parts, back.connection, back.checkpoint, this.#isExact(parts));
         }
       }
     }

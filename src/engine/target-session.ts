@@ -127,6 +127,15 @@ export class TargetSession {
     }
   }
 
+  /** The same where it was Naru that broke the connection, so that nothing needs to be waited for. */
+  async renew(): Promise<Reopened> {
+    try {
+      return await this.#resume();
+    } catch (error) {
+      return this.reopen(isNaruError(error) ? error : this.#error('INTERNAL', String(error)));
+    }
+  }
+
   async #resume(): Promise<Reopened> {
     const client = await this.open();
     const timer = setTimeout(

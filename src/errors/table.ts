@@ -132,11 +132,17 @@ const table = {
     exit: 1,
     advice: 'The target refused a write: see its answer in the message.',
   },
+  COMMAND_REFUSED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The target refused a command of the stream: see its answer in the message, and what the key holds there. Keys that are kept (--on-conflict skip or fail) can not be copied again.',
+  },
   TARGET_TOO_OLD: {
     policy: 'stop',
     exit: 1,
     advice:
-      'The source writes a newer RDB than the target can read: take a target of the same version or newer.',
+      'The target is too old for what the message names: take a newer one, or leave such things out (--lossy).',
   },
   KEY_EXISTS: {
     policy: 'stop',

@@ -38,6 +38,21 @@ export const Action = {
 
 export type Action = (typeof Action)[keyof typeof Action];
 
+/** By action: 1 where the command is about keys, so that it may have to be copied instead. */
+export const OF_KEYS: Uint8Array = new Uint8Array(32).fill(1);
+for (const action of [
+  Action.SELECT,
+  Action.MULTI,
+  Action.EXEC,
+  Action.IGNORE,
+  Action.REPLCONF,
+  Action.PUBLISH,
+  Action.FLUSH,
+  Action.SWAPDB,
+]) {
+  OF_KEYS[action] = 0;
+}
+
 const ACTIONS: Readonly<Record<string, Action>> = {
   SET: Action.SET,
   SELECT: Action.SELECT,

@@ -8,6 +8,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { Target } from '../target/target.ts';
 import { toFormatFailure } from './format-failure.ts';
 import { type Named, nameCommand, nameEntry } from './naming.ts';
+import type { Recopier } from './recopy/recopier.ts';
 import type { SnapshotApplier } from './snapshot-applier.ts';
 import type { StreamApplier } from './stream-applier.ts';
 
@@ -27,6 +28,8 @@ export interface PumpOptions {
   /** the source's own offset of a spool offset in the stream, for errors */
   streamOffset(spoolOffset: number): number;
   /** all of the snapshot was given and is acknowledged; what follows is the stream */
+  /** undefined: nothing can be copied again */
+  recopier?: Recopier | undefined;
   onSnapshotApplied(): void;
 }
 
@@ -101,8 +104,8 @@ export class Pump {
     return Buffer.concat(parts);
   }
 
-  /** Goes back to a spool offset at which an entry or command begins, in database `db`. */
-  restart(offset: number, db: number): void {
+  /** Goes back to a spool offset at which an entry or command begins, in database `db`; see StreamApplier for `doneTo`. */
+  restart(offset: number, db: number, doneTo?: number): void {
     this.#options.spool.seek(offset);
     if (this.#phase === 'snapshot') {
       this.#rdbEnd = undefined;
@@ -110,7 +113,7 @@ export class Pump {
       this.#options.snapshot.db = db;
     } else {
       this.#commands.restart(offset);
-      this.#options.stream.restart(db);
+      this.#options.stream.restart(offset, db, doneTo);
     }
   }
 
@@ -119,17 +122,22 @@ export class Pump {
    * acknowledged (a drain). Throws NaruError for damaged data and for what befell the spool.
    */
   async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
-    const { spool, target } = this.#options;
+    const { spool, target, recopier } = this.#options;
     this.#stopped = false;
     while (!this.#stopped) {
-      const view = this.#next(end);
+      if (recopier?.wantsToRead) {
+        await this.#unlessStopped(recopier.read());
+        if (!this.#stopped) this.#options.stream.settle();
+        continue;
+      }
+      const view = this.#next(Math.max(end, recopier?.neededTo ?? end));
       if (view !== undefined) {
         this.#give(view, spool.position - view.length);
         target.breathe(false);
         if (!target.ready) await this.#unlessStopped(target.whenReady());
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();
-      } else if (spool.position >= end && this.#atRest) {
+      } else if (spool.position >= end && this.#atRest && !recopier?.held) {
         await this.#unlessStopped(target.drained());
         return;
       } else {
@@ -180,9 +188,11 @@ export class Pump {
   #located(error: unknown): unknown {
     const { node, streamOffset } = this.#options;
     const failure = error instanceof FormatError ? toFormatFailure(error, node) : error;
-    if (this.#phase === 'snapshot' || !isNaruError(failure) || failure.place.offset === undefined)
-      return failure;
-    const place = { ...failure.place, node, offset: streamOffset(failure.place.offset) };
+    if (this.#phase === 'snapshot' || !isNaruError(failure)) return failure;
+    const { side, offset } = failure.place;
+    // Of what the target can't take, whoever ends the run finds key and offset.
+    if (offset === undefined || side === 'target') return failure;
+    const place = { ...failure.place, node, offset: streamOffset(offset) };
     return new NaruError(failure.code, failure.message, place, { cause: error });
   }
 
@@ -203,6 +213,7 @@ export class Pump {
     if (this.#stopped) return;
     spool.seek(this.#streamStart);
     this.#commands.restart(this.#streamStart);
+    this.#options.stream.restart(this.#streamStart, 0);
     this.#phase = 'stream';
     this.#options.onSnapshotApplied();
   }
@@ -220,14 +231,18 @@ export class Pump {
     throw new NaruError('BAD_FORMAT', text, { side: 'source', node, offset: spool.position });
   }
 
-  /** Waits for the target, or for `stop`: a target that hangs must not keep a run from ending. */
+  /** Waits for a side, or for `stop`: one that hangs must not keep a run from ending. */
   async #unlessStopped(wait: Promise<void>): Promise<void> {
     let waiting = true;
-    void wait.then(() => {
+    let failure: unknown;
+    const over = (error?: unknown): void => {
       waiting = false;
+      failure = error;
       this.#woken.wake();
-    });
+    };
+    wait.then(() => over(), over);
     while (waiting && !this.#stopped) await this.#woken.wait();
+    if (failure !== undefined && !this.#stopped) throw failure;
   }
 
   /** Waits for bytes, for the word on where the snapshot ends, or for `stop`. */

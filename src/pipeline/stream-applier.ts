@@ -1,10 +1,14 @@
 import { NaruError } from '../errors/errors.ts';
+import { emptyEntry } from '../protocol/rdb/entry-view.ts';
+import type { EntryView } from '../protocol/rdb/sink.ts';
 import type { BigCommand } from '../protocol/resp/big-frame.ts';
 import type { CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
-import { Action, actionOf } from './command-table.ts';
+import { Action, actionOf, OF_KEYS } from './command-table.ts';
 import { absoluteBig, Expiries } from './expiries.ts';
 import { addWithoutIdempotency } from './idempotent-add.ts';
+import type { HeldKey, KeyValue } from './recopy/held-keys.ts';
+import type { Recopier } from './recopy/recopier.ts';
 
 export interface StreamApplierOptions {
   /** forward PUBLISH and SPUBLISH */
@@ -15,6 +19,8 @@ export interface StreamApplierOptions {
   protectTarget: boolean;
   /** the target's SET knows PXAT, as from Redis 6.2 on; the default */
   setTakesPxat?: boolean;
+  /** copies what can not be applied; undefined: there is no source to ask */
+  recopier?: Recopier | undefined;
   /** the key of Naru's checkpoint, in database 0 */
   checkpointKey: string;
   /** when the byte at an offset arrived, ms since 1970 */
@@ -33,25 +39,83 @@ export class StreamApplier implements StreamSink {
   /** the source's MULTI came, its EXEC did not */
   inTransaction = false;
   #forwardBig = false;
+  #bigTaken = false;
   #big: RawCommandSink | undefined;
   /** commands that were left out because an option says so */
   leftOut = 0;
+  readonly #recopier: Recopier | undefined;
+  /** what a key that is copied again is written as */
+  readonly #entry: EntryView = emptyEntry();
+  /** up to this offset the target has done everything already, and commands are only looked at */
+  #doneTo = 0;
+  /** behind the last command */
+  #at = 0;
 
   constructor(target: Target, options: StreamApplierOptions) {
     this.#target = target;
     this.#options = options;
+    this.#recopier = options.recopier;
     this.#expiries = new Expiries(target, options.arrivalMs, options.setTakesPxat ?? true);
   }
 
-  /** Goes back to an offset at which the stream was in `db` and in no transaction. */
-  restart(db: number): void {
+  /**
+   * Goes to an offset at which the stream was in `db` and in no transaction. Up to `doneTo` the target has done everything already:
+   * commands are looked at, since they may write keys that have to be copied again, and not applied.
+   */
+  restart(offset: number, db: number, doneTo = 0): void {
+    this.#at = offset;
     this.db = db;
     this.inTransaction = false;
+    this.#doneTo = doneTo;
   }
 
   command(command: CommandView): void {
-    this.#apply(command, actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number));
-    if (!this.inTransaction) this.#target.reached(command.endOffset, this.db);
+    const action = actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number);
+    const taken =
+      this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db);
+    if (command.offset < this.#doneTo) this.#pass(command, action);
+    else if (!taken) this.#apply(command, action);
+    this.#reached(command.endOffset);
+  }
+
+  /** Values were read: some may hold for where the stream is now. */
+  settle(): void {
+    this.#reached(this.#at);
+  }
+
+  #reached(offset: number): void {
+    this.#at = offset;
+    if (this.inTransaction) return;
+    // Before the target may commit: a checkpoint behind a held key's position has its value in it.
+    this.#recopier?.settle(offset, this.#writeHeld);
+    if (offset > this.#doneTo) this.#target.reached(offset, this.db);
+  }
+
+  #writeHeld = ({ db, key, until }: HeldKey, { payload, expireAtMs }: KeyValue): void => {
+    if (payload === undefined) {
+      this.#target.remove(key, db, until);
+      return;
+    }
+    const entry = this.#entry;
+    entry.db = db;
+    entry.keyBuf = key;
+    entry.keyStart = 0;
+    entry.keyEnd = key.length;
+    entry.expireAtMs = expireAtMs;
+    entry.offset = until;
+    this.#target.replace(entry, payload);
+  };
+
+  /** What a command changes here, without what it does to the target. */
+  #pass(command: CommandView, action: Action): void {
+    if (action === Action.SELECT) this.db = Number(command.text(1));
+    else if (action === Action.MULTI) this.inTransaction = true;
+    else if (action === Action.EXEC) this.inTransaction = false;
+    else if (action === Action.SWAPDB) this.#swapHeld(command);
+  }
+
+  #swapHeld(command: CommandView): void {
+    this.#recopier?.swapped(Number(command.text(1)), Number(command.text(2)));
   }
 
   #apply(command: CommandView, action: Action): void {
@@ -126,6 +190,7 @@ export class StreamApplier implements StreamSink {
 
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
   #swapDb(command: CommandView): void {
+    this.#swapHeld(command);
     const out = this.#target.beginWrite(0);
     out.begin(2);
     out.argText('DEL');
@@ -141,9 +206,10 @@ export class StreamApplier implements StreamSink {
     const leftOut =
       (action === Action.PUBLISH && !this.#options.publish) ||
       (action === Action.FUNCTION && !this.#options.functions);
-    this.#forwardBig = !leftOut;
+    this.#bigTaken = OF_KEYS[action] === 1 && this.#recopier?.takesBig(command) === true;
+    this.#forwardBig = !leftOut && !this.#bigTaken && command.offset >= this.#doneTo;
     if (leftOut) this.leftOut++;
-    else this.#big = this.#target.beginWrite(this.db);
+    else if (this.#forwardBig) this.#big = this.#target.beginWrite(this.db);
   }
 
   bigCommandPart(buf: Buffer, start: number, end: number): void {
@@ -156,7 +222,8 @@ export class StreamApplier implements StreamSink {
       const expiry = absoluteBig(command, () => this.#options.arrivalMs(command.offset));
       if (expiry !== undefined) this.#expireAt(expiry.key, expiry.atMs, command.offset);
     }
-    if (!this.inTransaction) this.#target.reached(command.endOffset, this.db);
+    this.#recopier?.tookBig(command, this.db, this.#bigTaken);
+    this.#reached(command.endOffset);
   }
 
   #expireAt(key: Buffer, atMs: number, offset: number): void {

@@ -34,7 +34,14 @@ export function scriptedRun(script: Script): SyncRun {
   return { result, stop, [Symbol.asyncIterator]: iterate };
 }
 
-export const counters = { keys: 1_200_000, skipped: 0, lost: 0, commands: 3_400_000, recopied: 0, bytes: 340_000_000 };
+export const counters = {
+  keys: 1_200_000,
+  skipped: 0,
+  lost: 0,
+  commands: 3_400_000,
+  recopied: 0,
+  bytes: 340_000_000,
+};
 
 export const progress: ProgressEvent = {
   event: 'progress',

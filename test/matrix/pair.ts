@@ -1,10 +1,10 @@
 /** One migration between servers of two versions, with everything that the source can hold and do, judged by the servers alone. */
-import { compare } from '../support/compare.ts';
+import { compare, isCheckpoint } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { type Reply, ReplyError } from '../support/reply-parser.ts';
+import type { Reply } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
@@ -14,7 +14,10 @@ import { compareNewer, fillNewer } from './newer.ts';
 
 /** `wrong` is empty where everything is as it should be. */
 export interface Outcome {
-  readonly kind: 'copied' | 'too old';
+  /** the source held what the target can not */
+  readonly lossy: boolean;
+  /** keys that were read again, since the target does not know the command */
+  readonly recopied: number;
   readonly wrong: string[];
 }
 
@@ -42,11 +45,12 @@ export async function runPair(
 
 async function migrate(source: RedisServer, target: RedisServer, options: PairOptions): Promise<Outcome> {
   const { keys = 2500, commands = 6000, seed = 1 } = options;
-  const readable = await canRead(source, target);
   await fill(source, keys, { seed });
   const extra = await fillNewer(source, new Random(seed));
   const args = ['sync', '--from', source.url, '--to', target.url, '--json', '--big-key-size', '64KiB'];
-  if (!readable) return { kind: 'too old', wrong: await refused(await Naru.run(args), target) };
+  const missing = await missingAt(target, source);
+  const wrong = missing.has('HPEXPIRE') || missing.has('FUNCTION') ? await refused(args, target) : [];
+  if (missing.size > 0) args.push('--lossy');
   const writer = new Writer(source, { seed, rate: RATE, extra });
   await writer.start();
   const naru = Naru.start(args);
@@ -56,9 +60,11 @@ async function migrate(source: RedisServer, target: RedisServer, options: PairOp
     await writer.stop();
     await arrived(source, target);
     const exit = await naru.stop();
-    const wrong = exit.code === 0 ? [] : [`exit code ${exit.code}: ${naru.stdout.slice(-1000)}`];
-    wrong.push(...(await differences(source, target)));
-    return { kind: 'copied', wrong };
+    if (exit.code !== 0) wrong.push(`exit code ${exit.code}: ${naru.stdout.slice(-1000)}`);
+    const done = naru.eventsOf('done').at(-1);
+    if (missing.size > 0 && !(Number(done?.['lost']) > 0)) wrong.push(`lost: ${done?.['lost']}`);
+    wrong.push(...(await differences(source, target, missing)));
+    return { lossy: missing.size > 0, recopied: Number(done?.['recopied']), wrong };
   } finally {
     if (naru.exit === undefined) await naru.stop('SIGKILL');
     // Where it failed, that was thrown above.
@@ -72,19 +78,21 @@ async function arrived(source: RedisServer, target: RedisServer): Promise<void> 
   await until('the mark is in the target', async () => (await target.call('EXISTS', 'mark')) === 1);
 }
 
-/** Asks the servers themselves whether the target can read what the source writes; leaves nothing behind. */
-async function canRead(source: RedisServer, target: RedisServer): Promise<boolean> {
-  await source.call('SET', 'probe', 'value');
-  const [reply] = await target.pipeline([
-    ['RESTORE', 'probe', 0, (await source.call('DUMP', 'probe')) as Buffer],
-  ]);
-  await Promise.all([source.call('DEL', 'probe'), target.call('DEL', 'probe')]);
-  await target.call('CONFIG', 'RESETSTAT');
-  return !(reply instanceof ReplyError);
+/** Commands by which to tell what the source holds that the target has no place for. */
+const CAPABILITIES = ['HPEXPIRE', 'FUNCTION', 'VADD'];
+
+async function missingAt(target: RedisServer, source: RedisServer): Promise<ReadonlySet<string>> {
+  const [there, here] = await Promise.all(
+    [target, source].map((server) => server.call('COMMAND', 'INFO', ...CAPABILITIES) as Promise<Reply[]>),
+  );
+  const knows = (replies: Reply[] | undefined, i: number): boolean => Array.isArray(replies?.[i]);
+  return new Set(CAPABILITIES.filter((_, i) => knows(here, i) && !knows(there, i)));
 }
 
-/** A source too new: the error says so, and the target was not touched. */
-async function refused(naru: Naru, target: RedisServer): Promise<string[]> {
+/** What the source itself says it holds and the target can't: the error says so, and the target was not touched. */
+async function refused(args: string[], target: RedisServer): Promise<string[]> {
+  await target.call('CONFIG', 'RESETSTAT');
+  const naru = await Naru.run(args);
   const wrong: string[] = [];
   const codes = naru.eventsOf('error').map(({ code }) => code);
   if (naru.exit?.code !== 1 || codes.at(-1) !== 'TARGET_TOO_OLD') {
@@ -93,12 +101,18 @@ async function refused(naru: Naru, target: RedisServer): Promise<string[]> {
     );
   }
   const called = [...(await target.info('commandstats')).keys()].map((name) => name.replace('cmdstat_', ''));
-  const writes = called.filter((name) => /^(set|mset|restore|multi|exec|unlink|function)/.test(name));
+  const writes = called.filter((name) => /^(set|mset|multi|exec|unlink|function)/.test(name));
   if (writes.length > 0) wrong.push(`the target was written to: ${writes.join(', ')}`);
+  const keys = Number(await target.call('DBSIZE'));
+  if (keys > 0) wrong.push(`the target holds ${keys} keys`);
   return wrong;
 }
 
-async function differences(source: RedisServer, target: RedisServer): Promise<string[]> {
+async function differences(
+  source: RedisServer,
+  target: RedisServer,
+  missing: ReadonlySet<string>,
+): Promise<string[]> {
   const [known, knownThere] = await Promise.all([streamFields(source), streamFields(target)]);
   const unsharedStreamFields = [
     ...PRODUCERS,
@@ -107,12 +121,15 @@ async function differences(source: RedisServer, target: RedisServer): Promise<st
   ];
   const [version, versionThere] = await Promise.all([versionOf(source), versionOf(target)]);
   // Before the consumers, some of which have nothing else.
-  if (version < 7 && versionThere >= 7) await Promise.all([source, target].map(acknowledgeGone));
-  if (version < 7.2) await Promise.all([source, target].map(removeIdleConsumers));
-  return [
-    ...(await compare(source, target, { unsharedStreamFields, limit: 5 })),
+  if (version < 7 !== versionThere < 7) await Promise.all([source, target].map(acknowledgeGone));
+  if (version >= 7.2 || versionThere < 6.2) await Promise.all([source, target].map(removeIdleConsumers));
+  const ignore = (db: number, key: Buffer): boolean =>
+    isCheckpoint(db, key) || (missing.has('VADD') && key.toString('latin1').startsWith('vectors:'));
+  const lines = [
+    ...(await compare(source, target, { unsharedStreamFields, ignore, limit: 5 })),
     ...(await compareNewer(source, target)),
   ];
+  return lines.filter((line) => !missing.has('FUNCTION') || !line.startsWith('functions:'));
 }
 
 /** What Redis 8.6 remembers of idempotent producers: nothing that a client could write. */

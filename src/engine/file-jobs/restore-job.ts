@@ -148,6 +148,7 @@ export class RestoreJob {
         onConflict: onConflict ?? 'overwrite',
         dialect: this.#checked.dialect,
         losses: this.#checked.losses,
+        bigEntryBytes: this.#options.bigKeySize,
         job: this.#job,
         checkpointKey: key,
         checkpointAt: (offset, db) => formatCheckpoint({ phase: 'snapshot', replid: NO_REPLID, offset, db }),
@@ -215,7 +216,7 @@ export class RestoreJob {
 
   #partBegins(part: FilePart): void {
     this.#part = part;
-    this.#stream.restart(0);
+    this.#stream.restart(0, 0);
     this.#transactions.restart();
   }
 

@@ -66,10 +66,36 @@ export class KeyTable {
     return spec !== undefined && fits(spec, command.argc);
   }
 
+  /** Whether there is a command of this name, in capitals. */
+  has(name: string): boolean {
+    const bytes = Buffer.from(name, 'latin1');
+    return this.#commands.get(bytes, 0, bytes.length) !== undefined;
+  }
+
+  /** Whether it takes each write command that `other` takes, as far as names and counts of arguments go. */
+  covers(other: KeyTable): boolean {
+    return other.commands().every((spec) => !spec.write || coversSpec(this.#commands, spec));
+  }
+
   /** A command without subcommands. */
   #leaf(name: string): CommandSpec | undefined {
     const bytes = Buffer.from(name, 'latin1');
     const spec = this.#commands.get(bytes, 0, bytes.length);
     return spec?.subcommands === undefined ? spec : undefined;
   }
+}
+
+function coversSpec(commands: NameIndex<CommandSpec>, spec: CommandSpec): boolean {
+  const name = Buffer.from(spec.name.slice(spec.name.indexOf('|') + 1), 'latin1');
+  const own = commands.get(name, 0, name.length);
+  if (own === undefined || !takesCounts(own.arity, spec.arity)) return false;
+  const { subcommands } = own;
+  // A server that does not tell of its subcommands may know them: what it does not know, it refuses.
+  if (spec.subcommands === undefined || subcommands === undefined) return true;
+  return spec.subcommands.values().every((each) => coversSpec(subcommands, each));
+}
+
+/** Whether each count of arguments that fits `other` fits `arity`. */
+function takesCounts(arity: number, other: number): boolean {
+  return arity < 0 ? Math.abs(other) >= -arity : other === arity;
 }

@@ -19,6 +19,8 @@ export interface BigEntryOptions {
   readonly job: string;
   readonly dialect: Dialect;
   readonly losses: Losses;
+  /** it is copied again, as part of the stream */
+  readonly recopy?: boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface BigEntryOptions {
  * earlier try left is removed first.
  */
 export function bigEntryWriter(lane: Lane, entry: EntryView, options: BigEntryOptions): ValueSink {
-  const { onConflict, job, dialect, losses } = options;
+  const { job, dialect, losses } = options;
   if (valueKind(entry.type) === 'stream' && !dialect.streams) {
     losses.entry('streams', entry);
     return nowhere;
@@ -37,13 +39,12 @@ export function bigEntryWriter(lane: Lane, entry: EntryView, options: BigEntryOp
   const part = Buffer.from(`${PART_PREFIX}${job}`);
   const { db, offset, expireAtMs } = entry;
   const commands = new LaneCommands(lane, db, offset);
-  const remove = dialect.unlink ? 'UNLINK' : 'DEL';
-  commands.write(Kind.PART, remove, part);
+  commands.write(Kind.PART, removeCommand(dialect), part);
   const rebuild = new Rebuild(commands, part, dialect);
   const rebuildEnd = rebuild.end.bind(rebuild);
   rebuild.end = () => {
     rebuildEnd();
-    lane.whenAnswered(() => finish(commands, part, key, expireAtMs, onConflict, remove));
+    lane.whenAnswered(() => finish(commands, part, key, expireAtMs, options));
   };
   return rebuild;
 }
@@ -71,17 +72,20 @@ function finish(
   part: Buffer,
   key: Buffer,
   expireAtMs: number,
-  onConflict: OnConflict,
-  remove: string,
+  { onConflict, dialect, recopy }: BigEntryOptions,
 ): void {
   const expires = expireAtMs >= 0;
   if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
   if (onConflict === 'overwrite') {
-    commands.write(expires ? Kind.RENAME_EXPIRING : Kind.ENTRY, 'RENAME', part, key);
+    commands.write(expires ? Kind.RENAME_EXPIRING : recopy ? Kind.RECOPY : Kind.ENTRY, 'RENAME', part, key);
   } else {
     commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
-    commands.write(Kind.PART, remove, part);
+    commands.write(Kind.PART, removeCommand(dialect), part);
   }
+}
+
+function removeCommand({ unlink }: Dialect): string {
+  return unlink ? 'UNLINK' : 'DEL';
 }
 
 /** Commands of one entry, written to a lane argument by argument. */

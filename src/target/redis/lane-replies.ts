@@ -9,6 +9,8 @@ export interface LaneRepliesOptions {
   skipExisting: boolean;
   /** the target does not know the module of the value at this offset; throws NaruError where that ends the run */
   moduleRefused(offset: number): void;
+  /** the target refused the command of the stream at this offset; the lane breaks once all answers of its transaction are there */
+  commandRefused(offset: number): void;
   /** the oldest commit is done; `skipped` of its entries exist in the target and were passed over, `lost` can not be held there */
   onCommitted(skipped: number, lost: number): void;
 }
@@ -29,6 +31,8 @@ export class LaneReplies implements ReplySink {
   #results = 0;
   /** entries passed over since the last commit */
   #skipped = 0;
+  /** the first command of the transaction that was refused for good */
+  #refusedCommand: NaruError | undefined;
   /** values that the target can not hold since the last commit */
   #lost = 0;
 
@@ -100,6 +104,7 @@ export class LaneReplies implements ReplySink {
     this.#result++;
     if (this.#result < this.#results) return;
     this.#result = -1;
+    if (this.#refusedCommand !== undefined) throw this.#refusedCommand;
     this.#committed();
   }
 
@@ -119,9 +124,9 @@ export class LaneReplies implements ReplySink {
       this.#exists(index);
       return;
     }
-    if (kind === Kind.MODULE_ENTRY && /Bad data format/i.test(text)) {
+    if ((kind === Kind.MODULE_ENTRY || kind === Kind.RECOPY) && /Bad data format/i.test(text)) {
       this.#options.moduleRefused(this.#inFlight.offset(index));
-      this.#lost++;
+      if (kind === Kind.MODULE_ENTRY) this.#lost++;
       return;
     }
     // Its time was up before it had its name.
@@ -134,7 +139,11 @@ export class LaneReplies implements ReplySink {
       );
     }
     const place = known ? { offset: this.#inFlight.offset(index) } : {};
-    throw refusal(text, kind, { side: 'target', node: this.#options.node, ...place });
+    const error = refusal(text, kind, { side: 'target', node: this.#options.node, ...place });
+    if (error.code !== 'COMMAND_REFUSED' || !known) throw this.#refusedCommand ?? error;
+    // There may be others in the transaction: all of them have to be known.
+    this.#options.commandRefused(this.#inFlight.offset(index));
+    this.#refusedCommand ??= error;
   }
 
   #exists(index: number): void {

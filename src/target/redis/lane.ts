@@ -110,6 +110,7 @@ export class Lane {
         node: connection.node,
         skipExisting: this.#options.skipExisting,
         moduleRefused: this.#options.moduleRefused,
+        commandRefused: (offset) => this.#listener.onRefused?.(offset),
         onCommitted: (skipped, lost) => this.#committed(skipped, lost),
       }),
     );

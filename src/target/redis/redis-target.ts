@@ -1,6 +1,9 @@
 import type { NaruError } from '../../errors/errors.ts';
 import type { Connection } from '../../net/connection.ts';
+import { openDump } from '../../protocol/rdb/dump-payload.ts';
 import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
+import { TYPE_MODULE_2 } from '../../protocol/rdb/types.ts';
+import { ValueDecoder } from '../../protocol/rdb/value-decoder.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { RUN_PAIR_BYTES_MAX } from '../../protocol/resp/output.ts';
@@ -20,6 +23,8 @@ export interface RedisTargetOptions {
   losses: Losses;
   /** names the keys that Naru writes for itself */
   job: string;
+  /** a value that is read again and larger goes in parts */
+  bigEntryBytes: number;
   checkpointKey: string;
   checkpointAt(offset: number, db: number): string;
 }
@@ -111,6 +116,29 @@ export class RedisTarget implements Target {
 
   endWrite(offset: number, counted = true): void {
     this.#lane.end(Kind.COMMAND, counted ? 1 : 0, offset);
+  }
+
+  replace(entry: EntryView, dump: Buffer): void {
+    const { flavour, version } = openDump(dump, entry);
+    this.#entries.rdbVersion(version, flavour);
+    if (dump.length <= this.#options.bigEntryBytes || entry.type === TYPE_MODULE_2) {
+      this.#entries.replace(entry);
+      return;
+    }
+    const sink = bigEntryWriter(this.#lane, entry, {
+      ...this.#options,
+      onConflict: 'overwrite',
+      recopy: true,
+    });
+    new ValueDecoder(entry.type, flavour, sink, entry.offset).write(dump, entry.valueStart, entry.valueEnd);
+  }
+
+  remove(key: Buffer, db: number, offset: number): void {
+    const output = this.#lane.begin(db);
+    output.begin(2);
+    output.argText(this.#options.dialect.unlink ? 'UNLINK' : 'DEL');
+    output.arg(key, 0, key.length);
+    this.#lane.end(Kind.RECOPY, 1, offset);
   }
 
   hold(on: boolean): void {

@@ -29,7 +29,8 @@ export function refusal(text: string, kind: Kind, place: ErrorPlace): NaruError 
       place,
     );
   }
-  return new NaruError('TARGET_REJECTED', `The target refused ${what(kind)}: ${text}`, place);
+  const rejected = kind === Kind.COMMAND ? 'COMMAND_REFUSED' : 'TARGET_REJECTED';
+  return new NaruError(rejected, `The target refused ${what(kind)}: ${text}`, place);
 }
 
 function what(kind: Kind): string {

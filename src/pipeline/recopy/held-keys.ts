@@ -1,0 +1,158 @@
+/** A key in a database. */
+export interface KeyPlace {
+  readonly db: number;
+  readonly key: Buffer;
+}
+
+/** What stood at a key at one position of the source. */
+export interface KeyValue {
+  /** as DUMP gives it; undefined: there was no such key */
+  readonly payload: Buffer | undefined;
+  /** ms since 1970; -1: it does not expire */
+  readonly expireAtMs: number;
+}
+
+/** A key whose value in the target is not what the stream would make of it. */
+export interface HeldKey extends KeyPlace {
+  value: KeyValue | undefined;
+  /** spool offset up to which the value holds all of the stream; Infinity: it is not read yet */
+  until: number;
+}
+
+const UNREAD = Number.POSITIVE_INFINITY;
+
+/**
+ * The keys that are held: from the command that could not be applied until the stream reaches the position at which their value was read, no
+ * command is applied to them, since the value has its effect already.
+ *
+ * What was written stays known until the target has acknowledged it: a target that is lost goes back to before that.
+ */
+export class HeldKeys {
+  readonly #held = new Map<string, HeldKey>();
+  /** in the order of `until` */
+  #written: HeldKey[] = [];
+  #unread = 0;
+  #bytes = 0;
+  /** the smallest `until` of those that are read; Infinity: none is */
+  #due = UNREAD;
+  #last = 0;
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Keys without a value. */
+  get unread(): number {
+    return this.#unread;
+  }
+
+  /** Bytes of the values that wait for the stream, or for the target's acknowledgement. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The first spool offset at which something is to be written. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** The spool offset up to which the stream has to be applied until nothing that is read waits any more. */
+  get last(): number {
+    return this.#last;
+  }
+
+  has(db: number, key: Buffer): boolean {
+    return this.#held.has(nameOf(db, key));
+  }
+
+  /** Holds a key; the buffer is copied. One that is held has a value already, or will have, that is newer than the stream's present place. */
+  hold(db: number, key: Buffer): void {
+    const name = nameOf(db, key);
+    if (this.#held.has(name)) return;
+    this.#held.set(name, { db, key: Buffer.from(key), value: undefined, until: UNREAD });
+    this.#unread++;
+  }
+
+  /** What is held in one of two databases is held in the other too. */
+  mirror(a: number, b: number): void {
+    for (const { db, key } of [...this.#held.values()]) {
+      if (db === a) this.hold(b, key);
+      else if (db === b) this.hold(a, key);
+    }
+  }
+
+  /** Up to `count` keys without a value. */
+  toRead(count: number): HeldKey[] {
+    const keys: HeldKey[] = [];
+    for (const held of this.#held.values()) {
+      if (held.value === undefined) keys.push(held);
+      if (keys.length === count) break;
+    }
+    return keys;
+  }
+
+  /** What a key held when all of the stream before `until` was done. */
+  read(held: HeldKey, value: KeyValue, until: number): void {
+    if (held.value !== undefined) return;
+    held.value = value;
+    held.until = until;
+    this.#unread--;
+    this.#bytes += bytesOf(value);
+    this.#due = Math.min(this.#due, until);
+    this.#last = Math.max(this.#last, until);
+  }
+
+  /** Takes out what is to be written now that everything before `offset` is applied. */
+  release(offset: number, write: (held: HeldKey, value: KeyValue) => void): void {
+    if (offset < this.#due) return;
+    const due: HeldKey[] = [];
+    let next = UNREAD;
+    for (const [name, held] of this.#held) {
+      if (held.until > offset) {
+        if (held.until < next) next = held.until;
+        continue;
+      }
+      this.#held.delete(name);
+      due.push(held);
+    }
+    this.#due = next;
+    due.sort((a, b) => a.until - b.until);
+    for (const held of due) write(held, held.value as KeyValue);
+    this.#written.push(...due);
+  }
+
+  /** Everything before `offset` is in the target for good. */
+  acked(offset: number): void {
+    let done = 0;
+    for (const { until, value } of this.#written) {
+      if (until > offset) break;
+      this.#bytes -= bytesOf(value as KeyValue);
+      done++;
+    }
+    if (done > 0) this.#written = this.#written.slice(done);
+  }
+
+  /** The stream goes on at `offset`: what was written behind it is held again. */
+  restart(offset: number): void {
+    const again = this.#written.filter((held) => held.until > offset);
+    this.#written = this.#written.filter((held) => held.until <= offset);
+    for (const held of again) {
+      const name = nameOf(held.db, held.key);
+      if (this.#held.has(name)) {
+        // What it is held for now may lie before `offset`, and its value will be the newer one.
+        this.#bytes -= bytesOf(held.value as KeyValue);
+        continue;
+      }
+      this.#held.set(name, held);
+      this.#due = Math.min(this.#due, held.until);
+    }
+  }
+}
+
+function bytesOf({ payload }: KeyValue): number {
+  return payload?.length ?? 0;
+}
+
+function nameOf(db: number, key: Buffer): string {
+  return `${db}:${key.toString('latin1')}`;
+}

@@ -1,0 +1,232 @@
+import { NaruError } from '../../errors/errors.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import type { CommandView } from '../../protocol/resp/command-walker.ts';
+import { KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
+import { WRITE } from '../keys/key-spec.ts';
+import type { KeyTable } from '../keys/key-table.ts';
+import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-keys.ts';
+import { otherDatabase } from './other-database.ts';
+import { viewOfBig } from './view-of-big.ts';
+
+/** What a source holds at several keys, at one position. */
+export interface PositionedValues {
+  readonly values: readonly KeyValue[];
+  /** spool offset: the values hold all of the stream before it, and nothing behind it */
+  readonly until: number;
+}
+
+/** Asks the source. */
+export interface PositionedReader {
+  /** The keys' values and the position at which they were true, later than all that was received. Rejects with NaruError. */
+  read(keys: readonly KeyPlace[]): Promise<PositionedValues>;
+  /** The keys of a command, where no table tells them. Rejects with NaruError. */
+  keysOf(args: readonly Buffer[]): Promise<Buffer[]>;
+}
+
+export interface RecopierOptions {
+  readonly source: KeyTable;
+  /** what the target knows */
+  readonly target: KeyTable;
+  readonly reader: PositionedReader;
+  /** A command that has no keys and that the target does not know; throws NaruError where that ends the run. */
+  keyless(command: CommandView, db: number): void;
+}
+
+/** Keys in one question to the source. */
+const READ_KEYS = 64;
+/** No more values are asked for while so many bytes of them wait. */
+const VALUE_BYTES_MAX = 16 * 1024 * 1024;
+/** After so many refusals of commands with one name, the next ones are not sent any more. */
+const REFUSALS_MAX = 3;
+
+/**
+ * Applies by copying what can not be applied as a command: one that the target does not know, or refused. The keys that it writes are held
+ * (HeldKeys), their values are read from the source together with the position at which they were true, and are written when the stream has
+ * got there. A command that reads a held key would write what is wrong, so what it writes is held too.
+ *
+ * Reading waits for the end of a slice, so that a source that is asked is ahead of all that was decoded, and one question serves all keys of it.
+ */
+export class Recopier {
+  readonly #options: RecopierOptions;
+  readonly #keys = new HeldKeys();
+  readonly #finder: KeyFinder;
+  /** the target takes each write command that the source has */
+  readonly #targetKnowsAll: boolean;
+  /** spool offsets of commands that the target refused, and how often it did so by name */
+  readonly #refused = new Set<number>();
+  readonly #refusals = new Map<string, number>();
+  /** commands whose keys only the source can tell; until it did, each command is taken that has keys */
+  #unresolved: { args: Buffer[]; db: number }[] = [];
+  #reading: Promise<void> | undefined;
+
+  constructor(options: RecopierOptions) {
+    this.#options = options;
+    this.#finder = new KeyFinder(options.source);
+    this.#targetKnowsAll = knowsAll(options.target, options.source);
+  }
+
+  /** Keys that the target does not hold rightly. */
+  get held(): number {
+    return this.#keys.size + this.#unresolved.length;
+  }
+
+  /** The source has to be asked, and may be. */
+  get wantsToRead(): boolean {
+    const { unread, bytes } = this.#keys;
+    return (unread > 0 || this.#unresolved.length > 0) && bytes < VALUE_BYTES_MAX;
+  }
+
+  /** Up to where the stream is needed at least; Infinity: not known yet. */
+  get neededTo(): number {
+    return this.#keys.unread + this.#unresolved.length > 0 ? Number.POSITIVE_INFINITY : this.#keys.last;
+  }
+
+  /** True: the command is not to be applied, what it writes will be copied. */
+  takes(command: CommandView, db: number): boolean {
+    if (this.#isCalm && (this.#targetKnowsAll || this.#options.target.accepts(command))) return false;
+    const mustBe = this.#mustBeCopied(command);
+    const count = this.#finder.find(command);
+    if (count === NOT_FOUND) return this.#takeUnresolved(command, db);
+    if (count === 0) {
+      if (mustBe) this.#options.keyless(command, db);
+      return mustBe;
+    }
+    if (!mustBe && this.#unresolved.length === 0 && !this.#touches(command, db, count)) return false;
+    this.#hold(command, db, count);
+    return true;
+  }
+
+  /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
+  takesBig(command: BigCommand): boolean {
+    if (this.#isCalm && this.#targetKnowsAll) return false;
+    return this.#mustBeCopied(viewOfBig(command));
+  }
+
+  /** A command that passed by. */
+  tookBig(command: BigCommand, db: number, taken: boolean): void {
+    if (!taken && this.#keys.size === 0) return;
+    const view = viewOfBig(command);
+    const count = this.#finder.find(view);
+    if (taken && (count <= 0 || !this.#allKept(command, count))) {
+      const name = view.text(0);
+      const text = `The target does not know ${name}, and it is too large for its keys to be found`;
+      throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', offset: command.offset, command: name });
+    }
+    if (count > 0) this.#hold(view, db, count);
+  }
+
+  /** The source swapped two databases: what is held in one of them is wrong in the other. */
+  swapped(a: number, b: number): void {
+    if (this.#keys.size > 0) this.#keys.mirror(a, b);
+  }
+
+  /** The target refused the command at a spool offset: the next time it is taken. */
+  refuse(offset: number, name: string): void {
+    this.#refused.add(offset);
+    this.#refusals.set(name, (this.#refusals.get(name) ?? 0) + 1);
+  }
+
+  /** Reads what is wanted. Rejects with NaruError. */
+  read(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** All of the stream before `offset` is applied: writes the values for which that is enough. */
+  settle(offset: number, write: (held: HeldKey, value: KeyValue) => void): void {
+    if (offset >= this.#keys.due) this.#keys.release(offset, write);
+  }
+
+  acked(offset: number): void {
+    this.#keys.acked(offset);
+    if (this.#refused.size === 0) return;
+    for (const each of this.#refused) if (each < offset) this.#refused.delete(each);
+  }
+
+  restart(offset: number): void {
+    this.#keys.restart(offset);
+  }
+
+  get #isCalm(): boolean {
+    return (
+      this.#keys.size === 0 &&
+      this.#refused.size === 0 &&
+      this.#refusals.size === 0 &&
+      this.#unresolved.length === 0
+    );
+  }
+
+  #mustBeCopied(command: CommandView): boolean {
+    if (this.#refused.has(command.offset)) return true;
+    if (!this.#targetKnowsAll && !this.#options.target.accepts(command)) return true;
+    return (
+      this.#refusals.size > 0 && (this.#refusals.get(command.text(0).toUpperCase()) ?? 0) >= REFUSALS_MAX
+    );
+  }
+
+  #takeUnresolved(command: CommandView, db: number): boolean {
+    const args = Array.from({ length: command.argc }, (_, index) => command.arg(index));
+    this.#unresolved.push({ args, db });
+    return true;
+  }
+
+  /** Whether it reads or writes a held key. */
+  #touches(command: CommandView, db: number, count: number): boolean {
+    const other = otherDatabase(command) ?? db;
+    for (let i = 0; i < count; i++) {
+      const key = this.#key(command, i);
+      if (this.#keys.has(db, key) || (other !== db && this.#keys.has(other, key))) return true;
+    }
+    return readsMore(command);
+  }
+
+  #hold(command: CommandView, db: number, count: number): void {
+    const other = otherDatabase(command);
+    for (let i = 0; i < count; i++) {
+      if (((this.#finder.access[i] as number) & WRITE) === 0) continue;
+      const key = this.#key(command, i);
+      this.#keys.hold(db, key);
+      if (other !== undefined) this.#keys.hold(other, key);
+    }
+  }
+
+  #key(command: CommandView, i: number): Buffer {
+    const index = this.#finder.positions[i] as number;
+    return command.buf.subarray(command.argStart[index], command.argEnd[index]);
+  }
+
+  #allKept(command: BigCommand, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      if (!command.kept.has(this.#finder.positions[i] as number)) return false;
+    }
+    return true;
+  }
+
+  async #read(): Promise<void> {
+    const { reader } = this.#options;
+    await this.#resolve();
+    while (this.wantsToRead) {
+      const keys = this.#keys.toRead(READ_KEYS);
+      const { values, until } = await reader.read(keys);
+      for (const [i, key] of keys.entries()) this.#keys.read(key, values[i] as KeyValue, until);
+    }
+  }
+
+  async #resolve(): Promise<void> {
+    for (const { args, db } of this.#unresolved) {
+      for (const key of await this.#options.reader.keysOf(args)) this.#keys.hold(db, key);
+    }
+    this.#unresolved = [];
+  }
+}
+
+function knowsAll(target: KeyTable, source: KeyTable): boolean {
+  return target.covers(source);
+}
+
+/** SORT reads keys by its patterns BY and GET, which are not among its keys. */
+function readsMore(command: CommandView): boolean {
+  return /^sort$/i.test(command.text(0));
+}
