@@ -126,7 +126,7 @@ export async function compareNewer(source: RedisServer, target: RedisServer): Pr
         const key = keys[i] as Buffer;
         if (String(type) === 'vectorset') return vectorQuestions(key);
         if (String(type) === 'hash')
-          return fieldQuestions(key, (await client.call('HKEYS', key)) as Buffer[]);
+          return fieldQuestions(key, ((await client.call('HKEYS', key)) as Buffer[]).sort(Buffer.compare));
         return [];
       });
       const asked = (await Promise.all(questions)).flat();
@@ -147,6 +147,8 @@ export async function compareNewer(source: RedisServer, target: RedisServer): Pr
 const DATABASES = 16;
 
 const fieldQuestions = (key: Buffer, fields: Buffer[]): Arg[][] => [
+  ['HLEN', key],
+  ['HMGET', key, ...fields],
   ['HPEXPIRETIME', key, 'FIELDS', fields.length, ...fields],
 ];
 

@@ -25,6 +25,10 @@ export interface Dialect {
   readonly functions: boolean;
   /** fields of a hash that expire: Redis 7.4, Valkey 9 */
   readonly fieldExpiry: boolean;
+  /** RESTORE refuses a value whose module is not there: 6.2. Before, the server ends itself (rdb.c, rdbLoadObject). */
+  readonly refusesModules: boolean;
+  /** the modules that are loaded, in lower case; empty where they are not told */
+  readonly modules: ReadonlySet<string>;
 }
 
 /** By the version that the server tells; one whose version can't be read is taken for a new Redis, whose own refusal is final. */
@@ -48,6 +52,8 @@ export function dialectOf(flavour: 'redis' | 'valkey', version: string): Dialect
     streamCounters: since(7, 0),
     functions: since(7, 0),
     fieldExpiry: valkey ? !(major < 9) : since(7, 4),
+    refusesModules: since(6, 2),
+    modules: new Set(),
   };
 }
 
@@ -85,7 +91,7 @@ export async function askDialect(
   flavour: 'redis' | 'valkey',
   version: string,
 ): Promise<Dialect> {
-  const dialect = dialectOf(flavour, version);
+  const dialect = { ...dialectOf(flavour, version), modules: await askModules(client) };
   const versions = [...RDB_VERSIONS.map((row) => row[2]), OLDEST, VALKEY_OWN];
   const takes = await Promise.all(versions.map((each) => takesVersion(client, each)));
   if (takes.includes(undefined)) return dialect;
@@ -97,6 +103,35 @@ export async function askDialect(
     ...dialect,
     readable: { redis: Math.max(...shared), valkey: flavour === 'valkey' && taken.includes(VALKEY_OWN) },
   };
+}
+
+async function askModules(client: RespClient): Promise<ReadonlySet<string>> {
+  try {
+    const list = await client.call('MODULE', 'LIST');
+    // Each: name, its value, and further pairs.
+    const names = Array.isArray(list) ? list.flatMap((each) => (Array.isArray(each) ? [each[1]] : [])) : [];
+    return new Set(names.map((name) => String(name).toLowerCase()));
+  } catch (error) {
+    if (error instanceof ServerError) return new Set();
+    throw error;
+  }
+}
+
+/** Modules by the names of their types, in lower case. */
+const MODULES_OF_TYPES: readonly (readonly [type: RegExp, module: string])[] = [
+  [/^ReJSON-RL$/, 'rejson'],
+  [/^(MBbloom|CMSk-TYPE|TopK-TYPE|TDIS-TYPE)/, 'bf'],
+  [/^TSDB-TYPE$/, 'timeseries'],
+  [/^ft_/, 'search'],
+  [/^graphdata$/, 'graph'],
+  [/^vectorset$/, 'vectorset'],
+];
+
+/** Whether a value of a module's type may be sent at all: one that might end the server only where its module is known to be there. */
+export function maySendModule({ refusesModules, modules }: Dialect, type: string): boolean {
+  if (refusesModules) return true;
+  const known = MODULES_OF_TYPES.find(([pattern]) => pattern.test(type));
+  return modules.has(known?.[1] ?? type.toLowerCase());
 }
 
 /** undefined: the answer does not tell. */

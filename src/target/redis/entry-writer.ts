@@ -1,3 +1,5 @@
+import { bigLengthAt } from '../../protocol/rdb/length.ts';
+import { moduleName } from '../../protocol/rdb/module-name.ts';
 import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
 import { payloadVersion } from '../../protocol/rdb/transcode/readable.ts';
 import {
@@ -10,7 +12,7 @@ import {
 import { OP_FUNCTION_2, TYPE_MODULE_2, TYPE_STRING } from '../../protocol/rdb/types.ts';
 import type { Losses } from '../losses.ts';
 import type { OnConflict } from '../target.ts';
-import type { Dialect } from './dialect.ts';
+import { type Dialect, maySendModule } from './dialect.ts';
 import { Kind } from './in-flight.ts';
 import type { Lane } from './lane.ts';
 import { type Payload, RestoreWriter } from './restore-writer.ts';
@@ -76,6 +78,13 @@ export class EntryWriter {
   }
 
   #write(entry: EntryView, replace: boolean, kind: Kind): void {
+    if (entry.type === TYPE_MODULE_2 && !this.#dialect.refusesModules) {
+      const type = moduleName(bigLengthAt(entry.valueBuf, entry.valueStart));
+      if (!maySendModule(this.#dialect, type)) {
+        this.#losses.entry('moduleValues', entry);
+        return;
+      }
+    }
     if (this.#transcoder.readsAsIs(entry.type, this.#flavour)) {
       const payload = this.#payload;
       payload.type = entry.type;
