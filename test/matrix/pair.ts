@@ -4,7 +4,7 @@ import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import type { Reply } from '../support/reply-parser.ts';
+import { type Reply, ReplyError } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
@@ -86,7 +86,18 @@ async function missingAt(target: RedisServer, source: RedisServer): Promise<Read
     [target, source].map((server) => server.call('COMMAND', 'INFO', ...CAPABILITIES) as Promise<Reply[]>),
   );
   const knows = (replies: Reply[] | undefined, i: number): boolean => Array.isArray(replies?.[i]);
-  return new Set(CAPABILITIES.filter((_, i) => knows(here, i) && !knows(there, i)));
+  const missing = new Set(CAPABILITIES.filter((_, i) => knows(here, i) && !knows(there, i)));
+  if (!missing.has('VADD') && !(await readsVectors(target, source))) missing.add('VADD');
+  return missing;
+}
+
+/** A module's values have versions of their own. */
+async function readsVectors(target: RedisServer, source: RedisServer): Promise<boolean> {
+  const dump = await source.call('DUMP', 'vectors:0');
+  if (dump === null) return true;
+  const [reply] = await target.pipeline([['RESTORE', 'vectors:0', 0, dump as Buffer]]);
+  await target.call('DEL', 'vectors:0');
+  return !(reply instanceof ReplyError);
 }
 
 /** What the source itself says it holds and the target can't: the error says so, and the target was not touched. */
@@ -122,17 +133,17 @@ async function differences(
   const [version, versionThere] = await Promise.all([versionOf(source), versionOf(target)]);
   // Before the consumers, some of which have nothing else.
   if (version < 7 !== versionThere < 7) await Promise.all([source, target].map(acknowledgeGone));
-  if (version >= 7.2 || versionThere < 6.2) await Promise.all([source, target].map(removeIdleConsumers));
+  await Promise.all([source, target].map(removeIdleConsumers));
   const flavours = await Promise.all([flavourOf(source), flavourOf(target)]);
   const otherFlavour = flavours[0] !== flavours[1];
   const ignore = (db: number, key: Buffer): boolean =>
     isCheckpoint(db, key) ||
     (missing.has('VADD') && key.toString('latin1').startsWith('vectors:')) ||
-    // Redis digests when the fields of a hash expire, Valkey does not; `compareNewer` looks at both.
-    (otherFlavour && key.toString('latin1').startsWith('timed:'));
+    // Only a Redis that knows of them digests when the fields of a hash expire; `compareNewer` looks at the values.
+    ((otherFlavour || missing.has('HPEXPIRE')) && key.toString('latin1').startsWith('timed:'));
   const lines = [
     ...(await compare(source, target, { unsharedStreamFields, ignore, limit: 5 })),
-    ...(await compareNewer(source, target)),
+    ...(await compareNewer(source, target, missing)),
   ];
   return lines.filter((line) => !missing.has('FUNCTION') || !line.startsWith('functions:'));
 }
