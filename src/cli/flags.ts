@@ -11,6 +11,7 @@ export function addFlags(command: Command, of: CommandName): void {
     if (spec === undefined || spec.flag === false) continue;
     const isOn = spec.kind === 'boolean' && spec.default === 'true';
     const option = new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`);
+    if (spec.kind === 'addresses') option.argParser(oneMore);
     command.addOption(isOn ? option.hideHelp() : option);
     if (spec.kind !== 'boolean') continue;
     const off = new Option(`--no-${name}`, `do not ${spec.doc}`).helpGroup(`${spec.group}:`);
@@ -18,6 +19,11 @@ export function addFlags(command: Command, of: CommandName): void {
   }
   const help = new Option('-h, --help', 'show this help');
   command.addHelpOption(help.helpGroup(`${OPTIONS.config.group}:`));
+}
+
+/** A flag that may be given several times. */
+function oneMore(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 /** `--dir <path>`, `--json`. */
@@ -30,7 +36,8 @@ export function helpFooter(): string {
   const secrets = OPTION_NAMES.filter((name) => OPTIONS[name].kind === 'secret').map(envName);
   return [
     '',
-    `Passwords stand in the URL, in a --...-password-file, or in ${secrets.join(' and ')}.`,
+    'Passwords stand in the URL, in a --...-password-file, or in',
+    `${secrets.slice(0, -1).join(', ')} and ${secrets.at(-1)}.`,
     'Every other option can be set in naru.toml (spool_memory = "64 MiB") or in the environment',
     '(NARU_SPOOL_MEMORY); a flag overrides the environment, and that the file. --no-... turns a yes/no option off.',
     'Exit codes: 0 done, 1 failed, 2 bad usage or config.',

@@ -11,21 +11,38 @@ import type { OptionValues, Origins } from './sync-options.ts';
 /** User and password given as options override those in the URL. */
 export function withCredentials(side: Side, values: OptionValues, origins: Origins): Endpoint {
   const username = values[`${side}Username`];
-  const password = passwordOf(side, values, origins);
+  const password = passwordOf(side, 'password', values, origins);
+  const endpoint = values[side] as Endpoint;
+  const { sentinel } = endpoint;
   return {
-    ...(values[side] as Endpoint),
+    ...endpoint,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
+    ...(sentinel !== undefined && { sentinel: { ...sentinel, ...sentinelLogin(side, values, origins) } }),
   };
 }
 
-function passwordOf(side: Side, values: OptionValues, origins: Origins): Secret | undefined {
-  const password = values[`${side}Password`];
-  const file = values[`${side}PasswordFile`];
+function sentinelLogin(
+  side: Side,
+  values: OptionValues,
+  origins: Origins,
+): { username?: string; password?: Secret } {
+  const username = values[`${side}SentinelUsername`];
+  const password = passwordOf(side, 'sentinel-password', values, origins);
+  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+}
+
+function passwordOf(
+  side: Side,
+  name: 'password' | 'sentinel-password',
+  values: OptionValues,
+  origins: Origins,
+): Secret | undefined {
+  const password = values[camelName(`${side}-${name}`)];
+  const file = values[camelName(`${side}-${name}-file`)];
   if (file === undefined) return password;
-  const where = label(side, 'password-file', origins);
-  if (password !== undefined)
-    throw invalid(`${where} and ${label(side, 'password', origins)}: give one of them`);
+  const where = label(side, `${name}-file`, origins);
+  if (password !== undefined) throw invalid(`${where} and ${label(side, name, origins)}: give one of them`);
   const line = readFile(file, where)
     .toString('utf8')
     .replace(/\r?\n.*/s, '');

@@ -1,4 +1,5 @@
 /** The options of the commands that work with files. */
+import { NaruError } from '../errors/errors.ts';
 import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
 import { readTls, withCredentials } from './endpoints.ts';
@@ -58,6 +59,10 @@ function endpointOf(
   tlsObject: unknown,
 ): { endpoint: Endpoint; tls: TlsOptions | undefined } {
   const endpoint = withCredentials(side, values, origins);
+  if (endpoint.seeds !== undefined || endpoint.sentinel !== undefined) {
+    const text = `${side}: the address names several servers, which only sync takes`;
+    throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
+  }
   const tls = readTls(side, endpoint, tlsObject as TlsOptions | undefined, values, origins);
   refuseTlsWithoutUse(values, tls, origins);
   return { endpoint, tls };

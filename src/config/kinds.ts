@@ -1,13 +1,16 @@
 /** What each kind of option looks like: how it is read, and how that is told to a user. */
 import { isNaruError, NaruError } from '../errors/errors.ts';
+import { parseGroup } from '../net/group-url.ts';
 import { Secret } from '../net/secret.ts';
-import { type Endpoint, parseEndpoint } from '../net/url.ts';
+import { AddressMap } from '../net/topology/address-map.ts';
+import type { Endpoint } from '../net/url.ts';
 import type { Kind, OptionSpec } from './options.ts';
 import { scrub } from './scrub.ts';
 
 /** What a kind is once it is read. Sizes in bytes, durations in milliseconds (`never` is Infinity). */
 export interface KindValue {
   endpoint: Endpoint;
+  addresses: AddressMap;
   secret: Secret;
   path: string;
   size: number;
@@ -23,6 +26,7 @@ export interface KindValue {
 /** What the library takes for it. */
 export interface KindInput {
   endpoint: string | Endpoint;
+  addresses: string | readonly string[] | AddressMap;
   secret: string | Secret;
   path: string;
   size: number | string;
@@ -66,7 +70,12 @@ export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
     placeholder: () => 'url',
     allowed: () =>
       'an address such as redis://host:6379/0, rediss://user:password@host, host:port or unix:///path.sock?db=0',
-    read: (raw) => (typeof raw === 'string' ? parseEndpoint(raw) : (asObject(raw) as Endpoint | undefined)),
+    read: (raw) => (typeof raw === 'string' ? parseGroup(raw) : (asObject(raw) as Endpoint | undefined)),
+  },
+  addresses: {
+    placeholder: () => 'a=b',
+    allowed: () => 'announced=reachable, with or without ports, several with commas between or one by one',
+    read: readAddresses,
   },
   secret: {
     placeholder: () => 'secret',
@@ -115,7 +124,7 @@ export function readOption(name: string, spec: OptionSpec, raw: unknown, origin:
     const value = kind.read(raw, spec);
     if (value !== undefined) return value;
   } catch (error) {
-    // parseEndpoint says which part is at fault, and never repeats any of it.
+    // parseGroup says which part is at fault, and never repeats any of it.
     throw isNaruError(error) ? invalid(`${name} (${origin}): ${error.message}`) : error;
   }
   const shown = spec.kind === 'secret' || spec.kind === 'endpoint' ? '' : ` ${show(raw)}`;
@@ -137,6 +146,12 @@ function asObject(raw: unknown): object | undefined {
 
 function nonEmpty(raw: unknown): string | undefined {
   return typeof raw === 'string' && raw !== '' ? raw : undefined;
+}
+
+function readAddresses(raw: unknown): AddressMap | undefined {
+  if (raw instanceof AddressMap) return raw;
+  const rules = Array.isArray(raw) ? raw : [raw];
+  return rules.every(nonEmpty) ? AddressMap.parse(rules as string[]) : undefined;
 }
 
 function readSize(raw: unknown): number | undefined {

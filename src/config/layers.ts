@@ -72,13 +72,15 @@ function configPath(given: readonly Given[]): string | undefined {
   return existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined;
 }
 
+type PasswordName = `${'from' | 'to'}-${'' | 'sentinel-'}password`;
+
 /** A password and a password file are two ways to say one thing: a higher layer's either replaces a lower layer's both. */
 function putOnTop(merged: Map<OptionName, Given>, layer: readonly Given[]): void {
   for (const { name } of layer) {
-    const side = /^(from|to)-password(-file)?$/.exec(name)?.[1] as 'from' | 'to' | undefined;
-    if (side === undefined) continue;
-    merged.delete(`${side}-password`);
-    merged.delete(`${side}-password-file`);
+    const password = /^(?:from|to)-(?:sentinel-)?password/.exec(name)?.[0] as PasswordName | undefined;
+    if (password === undefined) continue;
+    merged.delete(password);
+    merged.delete(`${password}-file`);
   }
   for (const given of layer) merged.set(given.name, given);
 }

@@ -16,7 +16,12 @@ describe('the option table', () => {
 
   it('keeps secrets off the command line and out of the file', () => {
     const secrets = OPTION_NAMES.filter((name) => OPTIONS[name].kind === 'secret');
-    expect(secrets).toEqual(['from-password', 'to-password']);
+    expect(secrets).toEqual([
+      'from-password',
+      'from-sentinel-password',
+      'to-password',
+      'to-sentinel-password',
+    ]);
     for (const name of secrets) expect(OPTIONS[name]).toMatchObject({ flag: false, toml: false });
   });
 

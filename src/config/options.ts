@@ -4,6 +4,7 @@
  */
 export type Kind =
   | 'endpoint'
+  | 'addresses'
   | 'secret'
   | 'path'
   | 'size'
@@ -46,7 +47,7 @@ const common = {
   from: {
     kind: 'endpoint',
     group: 'Endpoints',
-    doc: 'where data comes from: redis://[user[:password]@]host[:port][/db]; rediss:// for TLS (required)',
+    doc: 'where data comes from: redis[s]://[user[:password]@]host[:port][,host...][/db] or redis+sentinel://.../master (required)',
     commands: ['sync', 'restore', 'dump'],
     differs: {
       restore: {
@@ -58,7 +59,7 @@ const common = {
   to: {
     kind: 'endpoint',
     group: 'Endpoints',
-    doc: 'where data goes: redis://[user[:password]@]host[:port][/db]; rediss:// for TLS (required)',
+    doc: 'where data goes: redis[s]://[user[:password]@]host[:port][,host...][/db] or redis+sentinel://.../master (required)',
     commands: ['sync', 'restore', 'dump'],
     differs: {
       dump: {
@@ -66,6 +67,27 @@ const common = {
         doc: 'file to write, compressed where its name ends in .gz, or - for standard output (required)',
       },
     },
+  },
+  'from-topology': {
+    kind: 'enum',
+    group: 'Endpoints',
+    doc: 'what the source is, where asking it does not show that',
+    commands: ['sync'],
+    values: ['standalone', 'sentinel', 'cluster'],
+  },
+  'to-topology': {
+    kind: 'enum',
+    group: 'Endpoints',
+    doc: 'what the target is, where asking it does not show that',
+    commands: ['sync'],
+    values: ['standalone', 'sentinel', 'cluster', 'proxy'],
+  },
+  'prefer-replica': {
+    kind: 'boolean',
+    group: 'Endpoints',
+    doc: 'read from a replica of each master whose link is up and that is hardly behind, where there is one',
+    commands: ['sync'],
+    default: 'false',
   },
   'tls-ca': {
     kind: 'path',
@@ -195,6 +217,14 @@ const common = {
     default: '16 MiB',
     min: '1 KiB',
   },
+  'parallel-snapshots': {
+    kind: 'count',
+    group: 'Limits',
+    doc: 'how many masters of a cluster may make and send their full copy at once',
+    commands: ['sync'],
+    default: '2',
+    min: '1',
+  },
   'connect-timeout': {
     kind: 'duration',
     group: 'Timing',
@@ -253,6 +283,12 @@ const common = {
 } as const;
 
 const perSide = {
+  'address-map': {
+    kind: 'addresses',
+    group: 'Endpoints',
+    doc: 'where servers of the {side} are reached that announce another address: announced=reachable, ...',
+    commands: ['sync'],
+  },
   username: {
     kind: 'text',
     group: 'Endpoints',
@@ -272,6 +308,26 @@ const perSide = {
     group: 'Endpoints',
     doc: 'file whose first line is the password at the {side}',
     commands: ['sync', 'restore', 'dump'],
+  },
+  'sentinel-username': {
+    kind: 'text',
+    group: 'Endpoints',
+    doc: 'user at the sentinels of the {side}',
+    commands: ['sync'],
+  },
+  'sentinel-password': {
+    kind: 'secret',
+    group: 'Endpoints',
+    doc: 'password at the sentinels of the {side}',
+    commands: ['sync'],
+    flag: false,
+    toml: false,
+  },
+  'sentinel-password-file': {
+    kind: 'path',
+    group: 'Endpoints',
+    doc: 'file whose first line is the password at the sentinels of the {side}',
+    commands: ['sync'],
   },
   'tls-ca': {
     kind: 'path',

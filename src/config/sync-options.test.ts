@@ -28,6 +28,12 @@ describe('resolveSyncOptions', () => {
       to: { host: 'b', port: 2, db: 0, tls: false },
       fromTls: undefined,
       toTls: undefined,
+      fromTopology: undefined,
+      toTopology: undefined,
+      fromAddressMap: undefined,
+      toAddressMap: undefined,
+      preferReplica: false,
+      parallelSnapshots: 2,
       onConflict: undefined,
       untilSynced: false,
       functions: 'copy',
@@ -183,5 +189,42 @@ describe('resolveSyncOptions', () => {
       toPassword: Secret.of('hunter3'),
     });
     expect(JSON.stringify(resolved)).not.toMatch(/hunter/);
+  });
+});
+
+describe('several servers at one address', () => {
+  const group = 'redis+sentinel://u:p@h1:1,h2/mymaster';
+
+  it('gives the sentinels their own login', () => {
+    const { from } = resolveSyncOptions({
+      ...plain,
+      from: group,
+      fromSentinelUsername: 'guard',
+      fromSentinelPasswordFile: file('sentinel', 'secret\n'),
+    });
+    expect(from.seeds).toEqual([
+      { host: 'h1', port: 1 },
+      { host: 'h2', port: 26379 },
+    ]);
+    expect(from.sentinel).toMatchObject({ master: 'mymaster', username: 'guard' });
+    expect(from.sentinel?.password?.reveal()).toBe('secret');
+    expect(from.password?.reveal()).toBe('p');
+  });
+
+  it('reads address maps, in one text or several', () => {
+    const one = resolveSyncOptions({ ...plain, fromAddressMap: 'a:1=b:2,c=d' }).fromAddressMap;
+    const two = resolveSyncOptions({ ...plain, toAddressMap: ['a:1=b:2', 'c=d'] }).toAddressMap;
+    for (const map of [one, two]) {
+      expect(map?.translate('a', 1)).toEqual({ host: 'b', port: 2 });
+      expect(map?.translate('c', 7)).toEqual({ host: 'd', port: 7 });
+    }
+    expect(() => resolveSyncOptions({ ...plain, fromAddressMap: 'a:1=b' })).toThrow(/address-map/);
+  });
+
+  it('takes a proxy for a target only', () => {
+    expect(resolveSyncOptions({ ...plain, toTopology: 'proxy' }).toTopology).toBe('proxy');
+    expect(() => resolveSyncOptions({ ...plain, fromTopology: 'proxy' as 'cluster' })).toThrow(
+      /from-topology.*standalone, sentinel, cluster$/,
+    );
   });
 });

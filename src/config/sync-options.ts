@@ -1,6 +1,7 @@
 /** The options of `sync`: what a user of the library gives, and what a run works with. */
 import { NaruError } from '../errors/errors.ts';
 import type { TlsOptions } from '../net/connection.ts';
+import type { AddressMap } from '../net/topology/address-map.ts';
 import type { Endpoint } from '../net/url.ts';
 import { readTls, withCredentials } from './endpoints.ts';
 import { type KindInput, type KindValue, readOption } from './kinds.ts';
@@ -56,6 +57,8 @@ export type ResolvedSyncOptions = {
   /** Set exactly where the endpoint speaks TLS. */
   fromTls: TlsOptions | undefined;
   toTls: TlsOptions | undefined;
+  fromAddressMap: AddressMap | undefined;
+  toAddressMap: AddressMap | undefined;
 } & { [N in RunOptionName as Camel<N>]: Value<N> | Unset<N> };
 
 /** Where the value of an option came from, by its name in camel case: `--spool-memory`, `NARU_DIR`, `naru.toml: dir`. */
@@ -78,14 +81,15 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
   const toTls = readTls('to', to, options.toTls, values, origins);
   refuseTlsWithoutUse(values, fromTls ?? toTls, origins);
   const run = RUN_KEYS.map((key) => [key, values[key]]);
-  return { ...Object.fromEntries(run), from, to, fromTls, toTls };
+  const { fromAddressMap, toAddressMap } = values;
+  return { ...Object.fromEntries(run), from, to, fromTls, toTls, fromAddressMap, toAddressMap };
 }
 
 const libraryNames = (command: CommandName): OptionName[] =>
   OPTION_NAMES.filter((name) => OPTIONS[name].library !== false && optionOf(command, name) !== undefined);
 
 const RUN_KEYS: readonly (keyof OptionValues)[] = libraryNames('sync')
-  .filter((name) => !/^(from|to|tls)(-|$)/.test(name))
+  .filter((name) => /-topology$/.test(name) || !/^(from|to|tls)(-|$)/.test(name))
   .map(camelName);
 
 /** Not in the table, and allowed: they are objects, which only the library can give. */
