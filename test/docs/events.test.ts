@@ -49,7 +49,9 @@ describe('the reader of the source', () => {
     expect(events.get('synced')?.map((field) => field.name)).toEqual([
       'keys',
       'skipped',
+      'lost',
       'commands',
+      'recopied',
       'bytes',
       'offset',
       'ms',

@@ -80,7 +80,7 @@ describe('the documents', () => {
   });
 
   it('name options that exist', () => {
-    const others = ['help', 'version', 'pipe'];
+    const others = ['help', 'version', 'pipe', 'scale', 'cluster'];
     const unknown = faults((text) =>
       [...text.matchAll(/(?<![\w-])--([a-z][a-z-]*[a-z])(?![\w.-])/g)]
         .map((match) => match[1] as string)
@@ -112,5 +112,5 @@ const notCodes = /^(NARU|REDIS|VALKEY)_|^NO_COLOR$/;
 /** The codes that the engine warns with. */
 const warnings: string[] = list('src/engine/*.ts')
   .filter((file) => !file.endsWith('.test.ts'))
-  .flatMap((file) => [...read(file).matchAll(/#warn\(\s*'([A-Z_]+)'|code: '([A-Z_]+)', message/g)])
+  .flatMap((file) => [...read(file).matchAll(/[#. ]warn\(\s*'([A-Z_]+)'|code: '([A-Z_]+)', message/g)])
   .map((match) => (match[1] ?? match[2]) as string);

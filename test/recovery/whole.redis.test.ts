@@ -44,6 +44,9 @@ describe('a transaction of the source', () => {
     writing = false;
     await both;
     client.close();
+    // A stop would cut off what has not arrived at Naru.
+    const last = String(await pair(rig.source));
+    await until('the last write', async () => String(await pair(rig.target)) === last);
     expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
     expect(torn).toEqual([]);
     expect(reads).toBeGreaterThan(100);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ErrorEvent } from '../../../src/engine/events.ts';
-import { failSync } from '../../support/failed-run.ts';
+import { failSync, startSync } from '../../support/failed-run.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import {
   entry,
@@ -16,6 +16,10 @@ import {
 
 const real = readFileSync(new URL('../../fixtures/rdb/redis-7.0.15.rdb', import.meta.url));
 const STRING = 0;
+/** Type, key, count, element. */
+const LIST_OF_A = Buffer.from('\x01\x01l\x01\x01a', 'latin1');
+/** Redis 7.4: type, key, when the first field expires (the year 2100), count, and the one field's distance from it, name and value. */
+const TIMED_HASH = Buffer.from('\x18\x01h\x00\x08\xbb\x87\xbb\x03\x00\x00\x01\x01\x01f\x01v', 'latin1');
 
 let target: RedisServer;
 beforeAll(async () => {
@@ -41,10 +45,26 @@ describe('a snapshot of a version that the target can not read', () => {
   it.each([
     ['of the next version', 11],
     ['of Redis 8', 12],
-  ])('%s: said before anything is written', async (_name, version) => {
-    const error = await failWith(sending(sizedSnapshot(rdb(version, entry(STRING, 'k', 'v')))));
-    expect(error).toMatchObject({ code: 'TARGET_TOO_OLD', side: 'target', node: `127.0.0.1:${target.port}` });
-    expect(error.message).toMatch(new RegExp(`RDB version ${version}.*7\\.0\\.15`));
+  ])('%s: its values are given in an older form', async (_name, version) => {
+    const body = Buffer.concat([LIST_OF_A, entry(STRING, 'k', 'v')]);
+    const psync = sending(sizedSnapshot(rdb(version, body)));
+    const double = await SourceDouble.start({ psync });
+    await target.call('FLUSHALL');
+    const naru = startSync(double.url, target.url);
+    try {
+      expect(await naru.untilEvent('snapshot_done')).toMatchObject({ keys: 2 });
+      expect(await target.text('LRANGE', 'l', 0, -1)).toBe('a');
+      expect(await target.text('GET', 'k')).toBe('v');
+    } finally {
+      await naru.stop('SIGKILL');
+      await double.stop();
+    }
+  });
+
+  it('a value that the target has no place for: said where it stands', async () => {
+    const error = await failWith(sending(sizedSnapshot(rdb(12, TIMED_HASH))));
+    expect(error).toMatchObject({ code: 'TARGET_TOO_OLD', side: 'target', key: 'h', db: 0 });
+    expect(error.message).toMatch(/redis 7\.0\.15.*Redis 7\.4/);
     expect(error.keys).toBe(0);
   });
 
