@@ -2,6 +2,7 @@ import path from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
+import { ExpiryWatch } from '../pipeline/expiry/expiry-watch.ts';
 import { keysByServer } from '../pipeline/keys/by-server.ts';
 import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
@@ -18,6 +19,7 @@ import type { LaneListener } from '../target/redis/lane-options.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
 import type { NodeFacts } from './facts.ts';
+import { HeldBack } from './held-back.ts';
 import type { SourceAsker } from './source-asker.ts';
 
 /** The newest Valkey whose RDB is known here. */
@@ -28,6 +30,8 @@ export interface AssemblyInput {
   sourceNode: string;
   targetNode: string;
   sourceFacts: NodeFacts;
+  /** how far the target's clock is ahead of ours, ms */
+  targetAheadMs: number;
   dialect: Dialect;
   losses: Losses;
   /** the commands of both sides */
@@ -53,6 +57,7 @@ export interface Assembly {
   losses: Losses;
   /** undefined: keys of the target's own are kept, and what is refused can't be written over */
   recopier: Recopier | undefined;
+  heldBack: HeldBack;
 }
 
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
@@ -80,11 +85,17 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     targetNode,
   );
   const target = makeTarget(input, acker);
-  const recopier = makeRecopier(input, link);
+  const heldBack = new HeldBack({
+    sourceEnd: async () => link.spoolOffset(await input.asker.offset()),
+    received: () => spool.end,
+    signal: input.signal,
+  });
+  const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
+  const recopier = makeRecopier(input, link, expiries);
   const pump: Pump = new Pump({
     spool,
     target,
-    snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy' }),
+    snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy', expiries }),
     stream: makeStreamApplier(input, target, spool, link, recopier),
     recopier,
     bigEntryBytes: options.bigKeySize,
@@ -92,7 +103,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     streamOffset: (offset) => link.streamOffset(offset),
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  return { spool, link, pump, target, acker, losses: input.losses, recopier };
+  return { spool, link, pump, target, acker, losses: input.losses, recopier, heldBack };
 }
 
 function makeLink(
@@ -159,7 +170,19 @@ function makeStreamApplier(
   });
 }
 
-function makeRecopier(input: AssemblyInput, link: ReplicationLink): Recopier | undefined {
+function makeExpiries({ targetAheadMs }: AssemblyInput, spool: Spool, heldBack: HeldBack): ExpiryWatch {
+  return new ExpiryWatch({
+    targetMs: () => Date.now() + targetAheadMs,
+    arrivalMs: (offset) => spool.arrivalMs(offset),
+    heldBackTo: () => heldBack.to,
+  });
+}
+
+function makeRecopier(
+  input: AssemblyInput,
+  link: ReplicationLink,
+  expiries: ExpiryWatch | undefined,
+): Recopier | undefined {
   const { options, asker, tables, losses, targetNode, protectTarget } = input;
   if (protectTarget) return undefined;
   const reader = new PositionedReader({
@@ -173,6 +196,7 @@ function makeRecopier(input: AssemblyInput, link: ReplicationLink): Recopier | u
   return new Recopier({
     source: tables.source,
     target: tables.target,
+    expiries,
     reader: {
       read: async (keys) => {
         const { values, offset } = await reader.read(keys);

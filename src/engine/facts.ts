@@ -23,6 +23,8 @@ export interface NodeFacts {
   maxmemoryPolicy: string;
   /** the node's clock, ms since 1970 */
   clockMs: number;
+  /** how far its clock is ahead of ours, ms; too much by up to the time that the question took */
+  aheadMs: number;
 }
 
 /** A question to one side, with refusals as NaruError. */
@@ -49,6 +51,8 @@ export async function ask(client: RespClient, ...args: (string | number)[]): Pro
 export async function readFacts(client: RespClient): Promise<NodeFacts> {
   const info = parseInfo(String(await ask(client, 'INFO')));
   const valkey = info.get('valkey_version');
+  const askedMs = Date.now();
+  const clockMs = await readClock(client);
   return {
     runId: info.get('run_id') ?? '',
     replid: info.get('master_replid') ?? '',
@@ -63,7 +67,8 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
     functionLibraries: Number(info.get('number_of_libraries') ?? 0),
     maxmemory: Number(info.get('maxmemory') ?? 0),
     maxmemoryPolicy: info.get('maxmemory_policy') ?? 'noeviction',
-    clockMs: await readClock(client),
+    clockMs,
+    aheadMs: clockMs - askedMs,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { NaruError } from '../errors/errors.ts';
+import { NaruError } from '../errors/errors.ts';
 import type { Connection } from '../net/connection.ts';
 import type { Place } from './acker.ts';
 import type { Assembly } from './assembly.ts';
@@ -21,6 +21,7 @@ export class Recovery {
   #refused: number[] = [];
   /** the stretch that is looked at again */
   #look: { from: Place; to: number } | undefined;
+  #ranLate = false;
   readonly #told = new Set<string>();
 
   constructor(session: TargetSession, warn: Warn) {
@@ -31,6 +32,14 @@ export class Recovery {
   /** The target refused the command at a spool offset. */
   refused(offset: number): void {
     this.#refused.push(offset);
+  }
+
+  /** The target ran what it was given when keys had expired there that it needs: the connection is closed, to go back. */
+  ranLate(): NaruError {
+    this.#ranLate = true;
+    return new NaruError('LINK_LOST', 'Keys expired in the target before what it was sent had run', {
+      side: 'target',
+    });
   }
 
   /** Up to where the spool is needed no more, when `offset` is acknowledged. */
@@ -44,12 +53,16 @@ export class Recovery {
   /** Rejects with NaruError where there is no way on. `exact`: nothing may be written twice. */
   async recover(parts: Assembly, cause: NaruError, exact: boolean): Promise<void> {
     const refused = cause.code === 'COMMAND_REFUSED';
+    const own = refused || this.#ranLate;
+    this.#ranLate = false;
     if (refused) await this.#noteRefusals(parts, cause);
-    const { connection, checkpoint } = await (refused ? this.#session.renew() : this.#session.reopen(cause));
+    const { connection, checkpoint } = await (own ? this.#session.renew() : this.#session.reopen(cause));
     const place = this.checkLoss(parts, connection, checkpoint, exact);
-    if (refused) this.#look ??= { from: parts.acker.acked, to: place.offset };
+    // What the target did without our knowing when may have come too late for a key that expired there.
+    const unsure = parts.recopier !== undefined && parts.pump.phase === 'stream';
+    if (refused || unsure) this.#look ??= { from: parts.acker.acked, to: place.offset };
     if (this.#look !== undefined) this.#look.to = Math.max(this.#look.to, place.offset);
-    this.#goOn(parts, connection, place, exact, refused);
+    this.#goOn(parts, connection, place, exact, own);
   }
 
   /** Where the target stands. Throws TARGET_LOST_DATA, and closes the connection then. */
@@ -67,13 +80,13 @@ export class Recovery {
     }
   }
 
-  #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, refused: boolean): void {
+  #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, own: boolean): void {
     const { acker, pump, spool, target, recopier } = parts;
     const unseen = place.offset - acker.acked.offset;
-    if (unseen > 0 && !refused) this.#warn('ANSWERS_LOST', answersLost(unseen));
+    if (unseen > 0 && !own) this.#warn('ANSWERS_LOST', answersLost(unseen));
     const from = this.#look?.from ?? place;
     acker.ack(place.offset, place.db, unseen > 0);
-    recopier?.restart(place.offset);
+    recopier?.restart(place.offset, from.offset);
     pump.restart(from.offset, from.db, place.offset);
     spool.release(from.offset);
     target.attach(connection, exact, place.offset, place.db);

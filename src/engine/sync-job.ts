@@ -140,6 +140,7 @@ export class SyncJob {
       sourceNode: this.#sourceNode,
       targetNode: this.#session.node,
       sourceFacts: source,
+      targetAheadMs: targetFacts.aheadMs,
       dialect,
       losses,
       tables,
@@ -147,11 +148,15 @@ export class SyncJob {
       link: {
         onSnapshotStart: (replid, offset) => this.#started(source, targetFacts, replid, offset),
         onSnapshotSize: (bytes) => this.#snapshotSize(bytes),
-        onSnapshotEnd: (bytes) => this.#snapshotSize(bytes),
+        onSnapshotEnd: (bytes) => {
+          this.#snapshotSize(bytes);
+          parts.heldBack.begin();
+        },
         onReplid: () => {},
         onRetry: (error, delayMs) => this.#retrying(error, delayMs),
         onReconnected: () => {
           this.#waiting = undefined;
+          parts.heldBack.begin();
         },
         onFailure: (error) => this.#fail(error),
       },
@@ -207,11 +212,16 @@ export class SyncJob {
   }
 
   #onAcked(parts: Assembly, offset: number, db: number, checkpointed: boolean): void {
-    const { acker, spool, pump, link, recopier } = parts;
+    const { acker, spool, pump, link, recopier, target } = parts;
+    if (pump.phase === 'stream' && recopier?.ranLate(offset)) {
+      target.fail(this.#recovery.ranLate());
+      return;
+    }
     acker.ack(offset, db, checkpointed);
     if (checkpointed) this.#session.proved();
-    spool.release(this.#recovery.releasable(offset));
-    recopier?.acked(offset);
+    const released = this.#recovery.releasable(offset);
+    spool.release(released);
+    recopier?.acked(offset, released);
     if (pump.phase === 'stream') link.applied(link.streamOffset(offset));
   }
 

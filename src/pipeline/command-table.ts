@@ -1,5 +1,6 @@
 /**
- * What a command of the stream means to the copy. Anything that is not in this table goes to the target as it stands.
+ * What a command of the stream means to the copy. Anything that is not in this table goes to the target as it stands, and so do those from
+ * DEL on: these are named for what they change about expiries.
  *
  * Sources: Redis's t_string.c, expire.c, t_hash.c and replication.c for what each version propagates. Redis before 7.0 sends relative
  * expiries as the client wrote them; later ones send absolute ones.
@@ -34,6 +35,20 @@ export const Action = {
   /** `GETEX key [EX seconds | PX ms | ...]`, `HSETEX`, `HGETEX`: an option says that the time is relative */
   WITH_EX_OPTION: 18,
   XADD: 19,
+  /** DEL, UNLINK */
+  DEL: 20,
+  PEXPIREAT: 21,
+  EXPIREAT: 22,
+  PERSIST: 23,
+  /** RENAME, RENAMENX */
+  RENAME: 24,
+  COPY: 25,
+  MOVE: 26,
+  MSET: 27,
+  HDEL: 28,
+  HPEXPIREAT: 29,
+  HEXPIREAT: 30,
+  MSETEX: 31,
 } as const;
 
 export type Action = (typeof Action)[keyof typeof Action];
@@ -78,6 +93,20 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   HSETEX: Action.WITH_EX_OPTION,
   HGETEX: Action.WITH_EX_OPTION,
   XADD: Action.XADD,
+  DEL: Action.DEL,
+  UNLINK: Action.DEL,
+  PEXPIREAT: Action.PEXPIREAT,
+  EXPIREAT: Action.EXPIREAT,
+  PERSIST: Action.PERSIST,
+  RENAME: Action.RENAME,
+  RENAMENX: Action.RENAME,
+  COPY: Action.COPY,
+  MOVE: Action.MOVE,
+  MSET: Action.MSET,
+  HDEL: Action.HDEL,
+  HPEXPIREAT: Action.HPEXPIREAT,
+  HEXPIREAT: Action.HEXPIREAT,
+  MSETEX: Action.MSETEX,
 };
 
 const SLOTS = 256;

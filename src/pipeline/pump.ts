@@ -168,9 +168,10 @@ export class Pump {
   }
 
   #give(view: Buffer, offset: number): void {
-    const { spool, target, snapshot } = this.#options;
+    const { spool, target, snapshot, recopier } = this.#options;
     try {
       if (this.#phase === 'stream') {
+        recopier?.slice(offset);
         this.#commands.write(view, 0, view.length);
         return;
       }

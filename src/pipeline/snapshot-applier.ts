@@ -1,10 +1,14 @@
 import type { EntryView, Flavour, RdbSink } from '../protocol/rdb/sink.ts';
+import { TYPE_HASH_METADATA_PRE_GA } from '../protocol/rdb/types.ts';
 import type { ValueSink } from '../protocol/rdb/value-sink.ts';
 import type { Target } from '../target/target.ts';
+import type { ExpiryWatch } from './expiry/expiry-watch.ts';
 
 export interface SnapshotApplierOptions {
   /** copy functions */
   functions: boolean;
+  /** is told what expires */
+  expiries?: ExpiryWatch | undefined;
 }
 
 /** Gives the entries of a snapshot to a target. */
@@ -19,6 +23,7 @@ export class SnapshotApplier implements RdbSink {
   magic = '';
   /** keys that the source says it has, where it says so */
   expectedKeys = 0;
+  #flavour: Flavour = 'redis';
 
   constructor(target: Target, options: SnapshotApplierOptions) {
     this.#target = target;
@@ -28,6 +33,7 @@ export class SnapshotApplier implements RdbSink {
   header(version: number, flavour: Flavour): void {
     const digits = flavour === 'redis' ? 4 : 3;
     this.magic = flavour.toUpperCase() + String(version).padStart(digits, '0');
+    this.#flavour = flavour;
     this.#target.rdbVersion(version, flavour);
   }
 
@@ -40,10 +46,12 @@ export class SnapshotApplier implements RdbSink {
   }
 
   entry(entry: EntryView): void {
+    if (mayExpire(entry)) this.#options.expiries?.entry(entry, this.#flavour, false);
     this.#target.entry(entry);
   }
 
   bigEntry(entry: EntryView): ValueSink {
+    if (mayExpire(entry)) this.#options.expiries?.entry(entry, this.#flavour, true);
     return this.#target.bigEntry(entry);
   }
 
@@ -57,4 +65,9 @@ export class SnapshotApplier implements RdbSink {
   moduleAux(): void {}
   keyMeta(): void {}
   finish(): void {}
+}
+
+/** The key, or fields of it. */
+function mayExpire(entry: EntryView): boolean {
+  return entry.expireAtMs >= 0 || entry.type >= TYPE_HASH_METADATA_PRE_GA;
 }

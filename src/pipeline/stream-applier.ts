@@ -72,7 +72,7 @@ export class StreamApplier implements StreamSink {
   command(command: CommandView): void {
     const action = actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number);
     const taken =
-      this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db);
+      this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db, action);
     if (command.offset < this.#doneTo) this.#pass(command, action);
     else if (!taken) this.#apply(command, action);
     this.#reached(command.endOffset);
@@ -92,10 +92,6 @@ export class StreamApplier implements StreamSink {
   }
 
   #writeHeld = ({ db, key, until }: HeldKey, { payload, expireAtMs }: KeyValue): void => {
-    if (payload === undefined) {
-      this.#target.remove(key, db, until);
-      return;
-    }
     const entry = this.#entry;
     entry.db = db;
     entry.keyBuf = key;
@@ -103,7 +99,9 @@ export class StreamApplier implements StreamSink {
     entry.keyEnd = key.length;
     entry.expireAtMs = expireAtMs;
     entry.offset = until;
-    this.#target.replace(entry, payload);
+    const flavour = payload === undefined ? undefined : this.#target.replace(entry, payload);
+    if (payload === undefined) this.#target.remove(key, db, until);
+    this.#recopier?.copied(entry, flavour, this.#at);
   };
 
   /** What a command changes here, without what it does to the target. */
@@ -115,7 +113,7 @@ export class StreamApplier implements StreamSink {
   }
 
   #swapHeld(command: CommandView): void {
-    this.#recopier?.swapped(Number(command.text(1)), Number(command.text(2)));
+    this.#recopier?.swapped(Number(command.text(1)), Number(command.text(2)), command.offset);
   }
 
   #apply(command: CommandView, action: Action): void {
@@ -222,7 +220,8 @@ export class StreamApplier implements StreamSink {
       const expiry = absoluteBig(command, () => this.#options.arrivalMs(command.offset));
       if (expiry !== undefined) this.#expireAt(expiry.key, expiry.atMs, command.offset);
     }
-    this.#recopier?.tookBig(command, this.db, this.#bigTaken);
+    const name = command.kept.get(0) as Buffer;
+    this.#recopier?.tookBig(command, this.db, this.#bigTaken, actionOf(name, 0, name.length));
     this.#reached(command.endOffset);
   }
 

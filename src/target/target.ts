@@ -41,8 +41,11 @@ export interface Target {
   beginWrite(db: number): RawCommandSink;
   /** `counted`: it is a command of the source's, not one that follows from it. */
   endWrite(offset: number, counted?: boolean): void;
-  /** Puts a value, as DUMP gives it, in the place of whatever the key of `entry` holds; of `entry` all but the value counts. */
-  replace(entry: EntryView, dump: Buffer): void;
+  /**
+   * Puts a value, as DUMP gives it, in the place of whatever the key of `entry` holds; of `entry` all but the value counts, and that is
+   * set. Returns in whose form the value is.
+   */
+  replace(entry: EntryView, dump: Buffer): Flavour;
   remove(key: Buffer, db: number, offset: number): void;
   hold(on: boolean): void;
 

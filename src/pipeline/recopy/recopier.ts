@@ -1,6 +1,9 @@
 import { NaruError } from '../../errors/errors.ts';
+import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
+import type { Action } from '../command-table.ts';
+import type { ExpiryWatch } from '../expiry/expiry-watch.ts';
 import { KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
 import type { KeyTable } from '../keys/key-table.ts';
@@ -28,6 +31,8 @@ export interface RecopierOptions {
   /** what the target knows */
   readonly target: KeyTable;
   readonly reader: PositionedReader;
+  /** tells which keys the target expires too early; undefined: it is not looked for */
+  readonly expiries?: ExpiryWatch | undefined;
   /** A command that has no keys and that the target does not know; throws NaruError where that ends the run. */
   keyless(command: CommandView, db: number): void;
 }
@@ -50,6 +55,7 @@ export class Recopier {
   readonly #options: RecopierOptions;
   readonly #keys = new HeldKeys();
   readonly #finder: KeyFinder;
+  readonly #expiries: ExpiryWatch | undefined;
   /** the target takes each write command that the source has */
   readonly #targetKnowsAll: boolean;
   /** spool offsets of commands that the target refused, and how often it did so by name */
@@ -62,6 +68,7 @@ export class Recopier {
   constructor(options: RecopierOptions) {
     this.#options = options;
     this.#finder = new KeyFinder(options.source);
+    this.#expiries = options.expiries;
     this.#targetKnowsAll = knowsAll(options.target, options.source);
   }
 
@@ -81,17 +88,35 @@ export class Recopier {
     return this.#keys.unread + this.#unresolved.length > 0 ? Number.POSITIVE_INFINITY : this.#keys.last;
   }
 
+  /** A slice of the stream comes. */
+  slice(offset: number): void {
+    this.#expiries?.slice(offset);
+  }
+
   /** True: the command is not to be applied, what it writes will be copied. */
-  takes(command: CommandView, db: number): boolean {
-    if (this.#isCalm && (this.#targetKnowsAll || this.#options.target.accepts(command))) return false;
-    const mustBe = this.#mustBeCopied(command);
+  takes(command: CommandView, db: number, action: Action): boolean {
+    const taken = this.#takes(command, db, action);
+    this.#expiries?.follow(command, db, action);
+    return taken;
+  }
+
+  #takes(command: CommandView, db: number, action: Action): boolean {
+    const expiries = this.#expiries;
+    const late = expiries?.isLate(command, action) === true;
+    const watched = expiries?.concerns(command, action) === true;
+    const known = this.#isCalm && (this.#targetKnowsAll || this.#options.target.accepts(command));
+    if (known && !late && !watched) return false;
+    const mustBe = late || this.#mustBeCopied(command);
     const count = this.#finder.find(command);
-    if (count === NOT_FOUND) return this.#takeUnresolved(command, db);
+    if (count === NOT_FOUND) {
+      return known && !expiries?.lags(command) ? false : this.#takeUnresolved(command, db);
+    }
     if (count === 0) {
       if (mustBe) this.#options.keyless(command, db);
       return mustBe;
     }
-    if (!mustBe && this.#unresolved.length === 0 && !this.#touches(command, db, count)) return false;
+    const atRisk = watched && expiries?.atRisk(command, db, this.#finder, count) === true;
+    if (!mustBe && !atRisk && (known || !this.#touchesHeld(command, db, count))) return false;
     this.#hold(command, db, count);
     return true;
   }
@@ -103,8 +128,9 @@ export class Recopier {
   }
 
   /** A command that passed by. */
-  tookBig(command: BigCommand, db: number, taken: boolean): void {
-    if (!taken && this.#keys.size === 0) return;
+  tookBig(command: BigCommand, db: number, taken: boolean, action: Action): void {
+    const expiries = this.#expiries;
+    if (!taken && this.#keys.size === 0 && expiries === undefined) return;
     const view = viewOfBig(command);
     const count = this.#finder.find(view);
     if (taken && (count <= 0 || !this.#allKept(command, count))) {
@@ -112,11 +138,16 @@ export class Recopier {
       const text = `The target does not know ${name}, and it is too large for its keys to be found`;
       throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', offset: command.offset, command: name });
     }
-    if (count > 0) this.#hold(view, db, count);
+    const late = expiries?.isLate(view, action) === true;
+    const watched = expiries?.concerns(view, action) === true;
+    const atRisk = watched && count > 0 && expiries?.atRisk(view, db, this.#finder, count) === true;
+    if (count > 0 && (taken || late || atRisk || this.#keys.size > 0)) this.#hold(view, db, count);
+    expiries?.follow(view, db, action);
   }
 
   /** The source swapped two databases: what is held in one of them is wrong in the other. */
-  swapped(a: number, b: number): void {
+  swapped(a: number, b: number, offset: number): void {
+    this.#expiries?.swapped(a, b, offset);
     if (this.#keys.size > 0) this.#keys.mirror(a, b);
   }
 
@@ -139,14 +170,28 @@ export class Recopier {
     if (offset >= this.#keys.due) this.#keys.release(offset, write);
   }
 
-  acked(offset: number): void {
+  /** Everything before `offset` is in the target, and nothing before `released` will be looked at again. */
+  acked(offset: number, released: number): void {
     this.#keys.acked(offset);
+    this.#expiries?.acked(released);
     if (this.#refused.size === 0) return;
     for (const each of this.#refused) if (each < offset) this.#refused.delete(each);
   }
 
-  restart(offset: number): void {
+  /** Everything before `offset` is in the target; the stream is looked at from `from` on. */
+  restart(offset: number, from: number): void {
+    this.#expiries?.restart(from);
     this.#keys.restart(offset);
+  }
+
+  /** The target has run everything before `offset` by now. True: some of it too late, so that it has to be looked at again. */
+  ranLate(offset: number): boolean {
+    return this.#expiries?.ranLate(offset) === true;
+  }
+
+  /** A key was copied again; `flavour` undefined: it is gone. */
+  copied(entry: EntryView, flavour: Flavour | undefined, offset: number): void {
+    this.#expiries?.copied(entry, flavour, offset);
   }
 
   get #isCalm(): boolean {
@@ -170,6 +215,10 @@ export class Recopier {
     const args = Array.from({ length: command.argc }, (_, index) => command.arg(index));
     this.#unresolved.push({ args, db });
     return true;
+  }
+
+  #touchesHeld(command: CommandView, db: number, count: number): boolean {
+    return this.#unresolved.length > 0 || this.#touches(command, db, count);
   }
 
   /** Whether it reads or writes a held key. */

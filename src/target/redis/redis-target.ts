@@ -118,12 +118,12 @@ export class RedisTarget implements Target {
     this.#lane.end(Kind.COMMAND, counted ? 1 : 0, offset);
   }
 
-  replace(entry: EntryView, dump: Buffer): void {
+  replace(entry: EntryView, dump: Buffer): Flavour {
     const { flavour, version } = openDump(dump, entry);
     this.#entries.rdbVersion(version, flavour);
     if (dump.length <= this.#options.bigEntryBytes || entry.type === TYPE_MODULE_2) {
       this.#entries.replace(entry);
-      return;
+      return flavour;
     }
     const sink = bigEntryWriter(this.#lane, entry, {
       ...this.#options,
@@ -131,6 +131,7 @@ export class RedisTarget implements Target {
       recopy: true,
     });
     new ValueDecoder(entry.type, flavour, sink, entry.offset).write(dump, entry.valueStart, entry.valueEnd);
+    return flavour;
   }
 
   remove(key: Buffer, db: number, offset: number): void {
