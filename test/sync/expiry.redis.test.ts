@@ -1,0 +1,230 @@
+/** A target that is behind: what it expires meanwhile, by its own clock, must not make what comes later wrong. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endsEqual } from '../support/ends-equal.ts';
+import { Naru } from '../support/naru.ts';
+import { FaultProxy, Reject } from '../support/proxy.ts';
+import { RedisServer, type RedisServerOptions } from '../support/redis-server.ts';
+import type { Arg, RespClient } from '../support/resp-client.ts';
+import { cachedServers } from '../support/servers.ts';
+
+const open: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.stop();
+});
+
+async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  open.push(server);
+  return server;
+}
+
+async function sync(source: RedisServer, to: string): Promise<Naru> {
+  const naru = Naru.start(['sync', '--from', source.url, '--to', to, '--json']);
+  open.push({ stop: () => naru.stop('SIGKILL') });
+  return naru;
+}
+
+const COUNT = 20;
+const LIFE_MS = 2500;
+const each = (make: (i: number) => Arg[][]): Arg[][] =>
+  Array.from({ length: COUNT }, (_, i) => make(i)).flat();
+
+const begin: Arg[][] = each((i) => [
+  ['HSET', `session:${i}`, 'user', i, 'since', 'long', 'last', 0],
+  ['SET', `count:${i}`, 1000],
+  ['SET', `text:${i}`, 'begin'],
+  ['RPUSH', `list:${i}`, 'a', 'b', 'c'],
+  ['ZADD', `zset:${i}`, 1, 'a', 2, 'b'],
+  ['SADD', `set:${i}`, 'a', 'b'],
+  ['XADD', `stream:${i}`, '1-1', 'f', 'v'],
+  ['SET', `bytes:${i}`, 'abcdefgh'],
+  ['HSET', `kept:${i}`, 'a', 1, 'b', 2],
+  ['HSET', `short:${i}`, 'a', 1, 'b', 2],
+  ['SET', `plain:${i}`, 0],
+  ['PEXPIRE', `kept:${i}`, LIFE_MS],
+  ['PEXPIRE', `short:${i}`, LIFE_MS],
+]);
+const VOLATILE = ['session', 'count', 'text', 'list', 'zset', 'set', 'stream', 'bytes'];
+
+/** Each request changes its keys and gives them life. */
+const request = (n: number, lifeMs: number): Arg[][] =>
+  each((i) => [
+    ['HSET', `session:${i}`, 'last', n],
+    ['INCR', `count:${i}`],
+    ['APPEND', `text:${i}`, `.${n}`],
+    ['LPUSH', `list:${i}`, n],
+    ['ZADD', `zset:${i}`, n, `m${n}`],
+    ['SADD', `set:${i}`, n],
+    ['XADD', `stream:${i}`, '*', 'n', n],
+    ['SETRANGE', `bytes:${i}`, n % 8, 'X'],
+    ['INCR', `plain:${i}`],
+    ...VOLATILE.map((name) => ['PEXPIRE', `${name}:${i}`, lifeMs]),
+  ]);
+
+/** Writes requests, two a second, until it is stopped; in the end all keys get a long life, so that they can be compared. */
+class Requests {
+  #stopping = false;
+  #running: Promise<void> = Promise.resolve();
+  #client: RespClient | undefined;
+  n = 0;
+
+  async start(source: RedisServer): Promise<void> {
+    this.#client = await source.connect();
+    await this.#client.pipeline(begin);
+    await this.#client.pipeline(request(0, LIFE_MS));
+    this.#running = this.#run(this.#client);
+  }
+
+  async #run(client: RespClient): Promise<void> {
+    while (!this.#stopping) {
+      await sleep(500);
+      await client.pipeline(request(++this.n, LIFE_MS));
+      // Just before these would have expired.
+      if (this.n === 4) await client.pipeline(each((i) => [['PERSIST', `kept:${i}`]]));
+    }
+    await client.pipeline(request(++this.n, 1_000_000));
+    client.close();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping = true;
+    return this.#running;
+  }
+}
+
+async function expectWhole(
+  naru: Naru,
+  requests: Requests,
+  source: RedisServer,
+  target: RedisServer,
+): Promise<void> {
+  await requests.stop();
+  await endsEqual(naru, source, target);
+  for (let i = 0; i < COUNT; i++) {
+    expect(await target.call('EXISTS', `short:${i}`)).toBe(0);
+    expect(await target.call('HLEN', `session:${i}`)).toBe(3);
+    expect(await target.call('TTL', `kept:${i}`)).toBe(-1);
+    expect(await target.text('GET', `plain:${i}`)).toBe(String(requests.n + 1));
+    expect(await target.text('GET', `count:${i}`)).toBe(String(1000 + requests.n + 1));
+    expect(Number(await target.call('PTTL', `session:${i}`))).toBeGreaterThan(900_000);
+  }
+}
+
+describe('keys that live on at the source while their time passes in the target', () => {
+  it('are whole after the target hung', async () => {
+    const source = await start();
+    const target = await start();
+    const requests = new Requests();
+    const naru = await sync(source, target.url);
+    await naru.untilEvent('synced');
+    await requests.start(source);
+    await sleep(700);
+    await target.kill('SIGSTOP');
+    await sleep(6000);
+    await target.kill('SIGCONT');
+    await sleep(1000);
+    await expectWhole(naru, requests, source, target);
+  });
+
+  it('are whole after the target was cut off', async () => {
+    const source = await start();
+    const target = await start();
+    const proxy = await FaultProxy.start(target);
+    open.push(proxy);
+    const requests = new Requests();
+    const naru = await sync(source, proxy.url);
+    await naru.untilEvent('synced');
+    await requests.start(source);
+    await sleep(700);
+    proxy.use(Reject);
+    proxy.cut();
+    await sleep(6000);
+    proxy.use(undefined);
+    await sleep(1000);
+    await expectWhole(naru, requests, source, target);
+  });
+
+  it('are whole after a full copy that took longer than they had', async () => {
+    const source = await start({ config: { 'rdb-key-save-delay': '2000' } });
+    const target = await start();
+    await source.pipeline(Array.from({ length: 3000 }, (_, i) => ['SET', `filler:${i}`, i]));
+    const requests = new Requests();
+    await requests.start(source);
+    const naru = await sync(source, target.url);
+    const { ms } = await naru.untilEvent('snapshot_done');
+    expect(ms).toBeGreaterThan(2 * LIFE_MS);
+    await sleep(1000);
+    await expectWhole(naru, requests, source, target);
+  });
+});
+
+const withFields = cachedServers().filter(({ name }) => /^(redis-8|valkey-9)/.test(name));
+describe.runIf(withFields.length > 0).each(withFields)(
+  'fields that live on at the source, $name',
+  ({ binary }) => {
+    it('are whole after the target hung', async () => {
+      const source = await start({ binary });
+      const target = await start({ binary });
+      const naru = await sync(source, target.url);
+      await naru.untilEvent('synced');
+      const change = (n: number, lifeMs: number): Arg[][] =>
+        each((i) => [
+          ['HINCRBY', `hash:${i}`, 'count', 1],
+          ['HSET', `hash:${i}`, 'last', n],
+          ['HPEXPIRE', `hash:${i}`, lifeMs, 'FIELDS', 1, 'count'],
+        ]);
+      await source.pipeline(
+        each((i) => [
+          ['HSET', `hash:${i}`, 'count', 1000, 'gone', 1],
+          ['HPEXPIRE', `hash:${i}`, LIFE_MS, 'FIELDS', 1, 'gone'],
+        ]),
+      );
+      for (let n = 0; n < 14; n++) {
+        await source.pipeline(change(n, LIFE_MS));
+        if (n === 1) await target.kill('SIGSTOP');
+        if (n === 12) await target.kill('SIGCONT');
+        await sleep(500);
+      }
+      await source.pipeline(change(14, 1_000_000));
+      await endsEqual(naru, source, target);
+      for (let i = 0; i < COUNT; i++) {
+        expect(await target.text('HGET', `hash:${i}`, 'count')).toBe('1015');
+        expect(await target.call('HEXISTS', `hash:${i}`, 'gone')).toBe(0);
+      }
+    });
+  },
+);
+
+const old = cachedServers().find(({ name }) => name === 'redis-6.0');
+describe.runIf(old !== undefined)('a source that sends relative times', () => {
+  it('has its stream held back behind a slow snapshot, and its times to live are right all the same', async () => {
+    const source = await start({ binary: old?.binary as string, config: { 'rdb-key-save-delay': '2000' } });
+    const target = await start();
+    const filler = Array.from({ length: 2000 }, (_, i) => ['SET', `filler:${i}`, i]);
+    await source.pipeline([...filler, ['SET', 'expire', 1], ['HSET', 'hash', 'a', 1, 'b', 2]]);
+    const naru = await sync(source, target.url);
+    await naru.untilEvent('started');
+    await sleep(500);
+    const early: Arg[][] = [
+      ['EXPIRE', 'expire', 100],
+      ['PEXPIRE', 'hash', 100_000],
+      ['SETEX', 'setex', 100, 'v'],
+      ['SET', 'set', 'v', 'EX', 100],
+      ['SETEX', 'large', 100, 'v'.repeat(2_000_000)],
+    ];
+    await source.pipeline(early);
+    await naru.untilEvent('synced');
+    await source.pipeline([
+      ['SET', 'later', 'v', 'EX', 100],
+      ['SETEX', 'later too', 100, 'v'],
+    ]);
+    const keys = ['expire', 'hash', 'setex', 'set', 'large', 'later', 'later too'];
+    await sleep(200);
+    for (const key of keys) {
+      const [ours, theirs] = await Promise.all([target.call('PTTL', key), source.call('PTTL', key)]);
+      expect(Math.abs(Number(ours) - Number(theirs)), key).toBeLessThan(100);
+    }
+    await naru.stop();
+  });
+});
