@@ -7,6 +7,7 @@ import { FaultProxy, Reject } from '../support/proxy.ts';
 import { RedisServer, type RedisServerOptions } from '../support/redis-server.ts';
 import type { Arg, RespClient } from '../support/resp-client.ts';
 import { cachedServers } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -143,6 +144,39 @@ describe('keys that live on at the source while their time passes in the target'
     proxy.use(undefined);
     await sleep(1000);
     await expectWhole(naru, requests, source, target);
+  });
+
+  it('are whole also when what extends their life was sent in time, and run too late', async () => {
+    const source = await start();
+    const target = await start();
+    const naru = await sync(source, target.url);
+    await naru.untilEvent('synced');
+    await source.pipeline(
+      each((i) => [
+        ['HSET', `h:${i}`, 'a', 1, 'b', 2],
+        ['PEXPIRE', `h:${i}`, LIFE_MS],
+        ['SET', `n:${i}`, 0],
+      ]),
+    );
+    await until('the keys are there', async () => (await target.call('DBSIZE')) === 2 * COUNT + 1);
+    await target.kill('SIGSTOP');
+    await source.pipeline(
+      each((i) => [
+        ['HSET', `h:${i}`, 'last', 1],
+        [i % 2 === 0 ? 'PERSIST' : 'PEXPIRE', `h:${i}`, ...(i % 2 === 0 ? [] : [1_000_000])],
+        ['SUNIONSTORE', `of:${i}`, 'none'],
+        ['RENAME', `h:${i}`, `renamed:${i}`],
+        ['COPY', `renamed:${i}`, `copied:${i}`],
+        ['INCR', `n:${i}`],
+      ]),
+    );
+    await sleep(LIFE_MS + 1000);
+    await target.kill('SIGCONT');
+    await endsEqual(naru, source, target);
+    for (let i = 0; i < COUNT; i++) {
+      expect(await target.call('HLEN', `copied:${i}`)).toBe(3);
+      expect(await target.text('GET', `n:${i}`)).toBe('1');
+    }
   });
 
   it('are whole after a full copy that took longer than they had', async () => {
