@@ -1,5 +1,12 @@
 /** What a run tells, as text for people. Pure: an event in, text out. */
-import type { DoneEvent, ErrorEvent, ProgressEvent, StartedEvent, SyncEvent } from '../engine/events.ts';
+import type {
+  DoneEvent,
+  ErrorEvent,
+  LinkPosition,
+  ProgressEvent,
+  StartedEvent,
+  SyncEvent,
+} from '../engine/events.ts';
 import { bytesText, countText, durationText, exactText } from './units.ts';
 
 /** Every event except progress: one or more full lines without a newline at the end. */
@@ -10,7 +17,7 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
     case 'snapshot_done':
       return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
     case 'synced':
-      return `In sync after ${durationText(event.ms)}: the target holds everything up to offset ${event.offset}.`;
+      return `In sync after ${durationText(event.ms)}: the target holds everything up to ${placesText(event.links) ?? `offset ${event.offset}`}.`;
     case 'warning':
       return `warning ${event.code}: ${printable(event.message)}`;
     case 'error':
@@ -71,16 +78,22 @@ function startedText(event: StartedEvent): string {
   const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;
   const target = `${printable(event.target)} (${printable(event.targetVersion)})`;
   if (event.replid === '') return `Restoring ${source} to ${target}.`;
+  if (event.links !== undefined) return `Copying ${source} to ${target}.`;
   return `Copying ${source} to ${target}, from position ${event.replid}:${event.offset}.`;
 }
 
 function doneText(event: DoneEvent): string {
   const lines = [
     `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${lostText(event.lost)}${recopiedText(event.recopied)}.`,
-    `The target holds everything up to position ${event.replid}:${event.offset}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
+    `The target holds everything up to ${placesText(event.links) ?? `position ${event.replid}:${event.offset}`}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
   ];
   // A file has no position that one could go on from.
   return lines.slice(0, event.replid === '' ? 1 : 2).join('\n');
+}
+
+/** `offset 712 of 10.0.0.1:6379, ...`; undefined: there is only one link. */
+function placesText(links: readonly LinkPosition[] | undefined): string | undefined {
+  return links?.map(({ node, offset }) => `offset ${offset} of ${node}`).join(', ');
 }
 
 /** Code and what happened; where; what to do. */

@@ -2,6 +2,8 @@
  * The one table of options. Types, defaults, flags, variables, keys of naru.toml, `--help` and docs/reference/options.md all come
  * from it. Each source of values overrides the one before it: default, naru.toml, environment, flag.
  */
+import { perSide } from './side-options.ts';
+
 export type Kind =
   | 'endpoint'
   | 'addresses'
@@ -279,85 +281,6 @@ const common = {
     commands: ['sync', 'restore', 'dump', 'decode'],
     toml: false,
     library: false,
-  },
-} as const;
-
-const perSide = {
-  'address-map': {
-    kind: 'addresses',
-    group: 'Endpoints',
-    doc: 'where servers of the {side} are reached that announce another address: announced=reachable, ...',
-    commands: ['sync'],
-  },
-  username: {
-    kind: 'text',
-    group: 'Endpoints',
-    doc: 'user at the {side}',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  password: {
-    kind: 'secret',
-    group: 'Endpoints',
-    doc: 'password at the {side}',
-    commands: ['sync', 'restore', 'dump'],
-    flag: false,
-    toml: false,
-  },
-  'password-file': {
-    kind: 'path',
-    group: 'Endpoints',
-    doc: 'file whose first line is the password at the {side}',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  'sentinel-username': {
-    kind: 'text',
-    group: 'Endpoints',
-    doc: 'user at the sentinels of the {side}',
-    commands: ['sync'],
-  },
-  'sentinel-password': {
-    kind: 'secret',
-    group: 'Endpoints',
-    doc: 'password at the sentinels of the {side}',
-    commands: ['sync'],
-    flag: false,
-    toml: false,
-  },
-  'sentinel-password-file': {
-    kind: 'path',
-    group: 'Endpoints',
-    doc: 'file whose first line is the password at the sentinels of the {side}',
-    commands: ['sync'],
-  },
-  'tls-ca': {
-    kind: 'path',
-    group: 'TLS',
-    doc: '--tls-ca for the {side} only',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  'tls-cert': {
-    kind: 'path',
-    group: 'TLS',
-    doc: '--tls-cert for the {side} only',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  'tls-key': {
-    kind: 'path',
-    group: 'TLS',
-    doc: '--tls-key for the {side} only',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  'tls-insecure': {
-    kind: 'boolean',
-    group: 'TLS',
-    doc: '--tls-insecure for the {side} only',
-    commands: ['sync', 'restore', 'dump'],
-  },
-  'tls-server-name': {
-    kind: 'text',
-    group: 'TLS',
-    doc: 'name that the certificate of the {side} must have, where it is not the host',
-    commands: ['sync', 'restore', 'dump'],
   },
 } as const;
 

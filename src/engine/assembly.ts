@@ -2,6 +2,7 @@ import path from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
+import type { Endpoint } from '../net/url.ts';
 import { ExpiryWatch } from '../pipeline/expiry/expiry-watch.ts';
 import { keysByServer } from '../pipeline/keys/by-server.ts';
 import type { KeyTable } from '../pipeline/keys/key-table.ts';
@@ -40,6 +41,8 @@ export interface AssemblyInput {
   protectTarget: boolean;
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
   target: LaneListener;
+  /** where the stream is to be had; see LinkOptions */
+  stream(): Promise<Endpoint>;
   /** of the source */
   asker: SourceAsker;
   /** aborted when the run is over */
@@ -107,13 +110,14 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
 }
 
 function makeLink(
-  { options, link, sourceFacts }: AssemblyInput,
+  { options, link, sourceFacts, sourceNode, stream }: AssemblyInput,
   spool: Spool,
   snapshotEnds: (end: number, streamStart: number) => void,
 ): ReplicationLink {
   return new ReplicationLink(
     {
-      endpoint: { ...options.from, db: 0 },
+      endpoint: stream,
+      node: sourceNode,
       tls: options.fromTls ?? {},
       connectTimeoutMs: options.connectTimeout,
       psyncCommand: options.psyncCommand,

@@ -16,14 +16,33 @@ export interface Counters {
   bytes: number;
 }
 
+/** One master of a source that has several. */
+export interface LinkPosition {
+  /** its address when it was found: it names the link, also once another server has taken over */
+  node: string;
+  replid: string;
+  offset: number;
+}
+
+export interface LinkProgress extends LinkPosition {
+  phase: Phase;
+  lagMs: number;
+  lagBytes: number;
+  keys: number;
+  commands: number;
+}
+
 export interface StartedEvent {
   event: 'started';
   source: string;
   target: string;
   sourceVersion: string;
   targetVersion: string;
+  /** where the copy begins; of a cluster that of the first link */
   replid: string;
   offset: number;
+  /** of a cluster: the links that have begun; others wait for their turn (`--parallel-snapshots`) */
+  links?: LinkPosition[];
 }
 
 export interface ProgressEvent extends Counters {
@@ -43,6 +62,8 @@ export interface ProgressEvent extends Counters {
   spoolDiskBytes: number;
   /** what the run waits for, when it waits (`source lost, trying again: ...`) */
   waiting?: string;
+  /** of a cluster: each link by itself */
+  links?: LinkProgress[];
 }
 
 export interface SnapshotDoneEvent {
@@ -55,9 +76,11 @@ export interface SnapshotDoneEvent {
 
 export interface SyncedEvent extends Counters {
   event: 'synced';
-  /** the source's replication offset at a moment of zero lag; everything before it is acknowledged by the target */
+  /** the source's replication offset at a moment of zero lag; everything before it is acknowledged by the target; of a cluster that of the first link */
   offset: number;
   ms: number;
+  /** of a cluster: the same for each link, all at one moment */
+  links?: LinkPosition[];
 }
 
 export interface WarningEvent {
@@ -86,9 +109,11 @@ export interface DoneEvent extends Counters {
   ms: number;
   lagMs: number;
   lagBytes: number;
-  /** the position up to which the target holds everything */
+  /** the position up to which the target holds everything; of a cluster that of the first link */
   replid: string;
   offset: number;
+  /** of a cluster: the same for each link */
+  links?: LinkPosition[];
 }
 
 export type SyncEvent =

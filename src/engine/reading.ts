@@ -1,23 +1,52 @@
 import type { Assembly } from './assembly.ts';
-import type { Counters, DoneEvent } from './events.ts';
+import type { Counters, Phase } from './events.ts';
+import type { Reading } from './meter.ts';
 
-/** What the parts of a run show at this moment. */
-export function countersOf({ target, spool, losses }: Assembly): Counters {
+/** A place in a source's history: replication id and offset. */
+export interface Position {
+  replid: string;
+  offset: number;
+}
+
+/** What the parts of a link show at this moment. */
+export function readingOf(
+  parts: Assembly,
+  phase: Phase,
+  snapshotBytes: number | undefined,
+  waiting: string | undefined,
+): Reading {
+  return {
+    ...countersOf(parts),
+    ...lagOf(parts),
+    phase,
+    spoolDiskBytes: parts.spool.diskBytes,
+    snapshotBytes,
+    snapshotAckedBytes: parts.acker.acked.offset,
+    waiting,
+  };
+}
+
+/** Up to where the target holds everything; undefined: not even the snapshot. */
+export function positionOf({ pump, link, acker }: Assembly): Position | undefined {
+  if (pump.phase === 'snapshot') return undefined;
+  return { replid: link.replid, offset: link.streamOffset(acker.acked.offset) };
+}
+
+/** Bytes received and not acknowledged by the target, with what has to be copied again. */
+export function behindOf({ spool, acker, recopier }: Assembly): number {
+  return spool.end - acker.acked.offset + (recopier?.held ?? 0);
+}
+
+function countersOf({ target, spool, losses }: Assembly): Counters {
   const { keys, skipped, commands, recopied } = target.counters;
   return { keys, skipped, lost: losses.total, commands, recopied, bytes: spool.end };
 }
 
 /** Bytes that were received and not acknowledged by the target, and the age of the oldest of them. */
-export function lagOf({ spool, acker }: Assembly): { lagMs: number; lagBytes: number } {
+function lagOf({ spool, acker }: Assembly): { lagMs: number; lagBytes: number } {
   const acked = acker.acked.offset;
   const lagBytes = spool.end - acked;
   return { lagMs: lagBytes === 0 ? 0 : Math.max(0, Date.now() - spool.arrivalMs(acked)), lagBytes };
-}
-
-export function doneEvent(parts: Assembly, ms: number): DoneEvent {
-  const { replid } = parts.link;
-  const offset = parts.link.streamOffset(parts.acker.acked.offset);
-  return { event: 'done', ...countersOf(parts), ms, ...lagOf(parts), replid, offset };
 }
 
 /** What can't be known after a connection broke: the target did a transaction whose answers never came. */

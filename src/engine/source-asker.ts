@@ -6,7 +6,8 @@ import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { type NodeFacts, readFacts, readOffset } from './facts.ts';
 
 export interface SourceAskerOptions {
-  endpoint: Endpoint;
+  /** where to ask; before each attempt to connect. Rejects with NaruError */
+  endpoint(): Promise<Endpoint>;
   tls: TlsOptions | undefined;
   connectTimeoutMs: number;
   signal: AbortSignal;
@@ -16,6 +17,7 @@ export interface SourceAskerOptions {
 export class SourceAsker {
   readonly #options: SourceAskerOptions;
   #client: RespClient | undefined;
+  #opening: Promise<RespClient> | undefined;
 
   constructor(options: SourceAskerOptions) {
     this.#options = options;
@@ -46,13 +48,22 @@ export class SourceAsker {
 
   /** The connection, which is in database 0 unless it was told otherwise since. Rejects with NaruError. */
   async open(): Promise<RespClient> {
+    if (this.#client?.connection.isOpen) return this.#client;
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #connect(): Promise<RespClient> {
     const { endpoint, tls = {}, connectTimeoutMs, signal } = this.#options;
-    if (!this.#client?.connection.isOpen) {
-      this.#client = await openClient(
-        { ...endpoint, db: 0 },
-        { tls, timeoutMs: connectTimeoutMs, side: 'source', signal },
-      );
-    }
-    return this.#client;
+    const place = await endpoint();
+    signal.throwIfAborted();
+    const client = await openClient(
+      { ...place, db: 0 },
+      { tls, timeoutMs: connectTimeoutMs, side: 'source', signal },
+    );
+    this.#client = client;
+    return client;
   }
 }

@@ -2,31 +2,27 @@ import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { RespClient } from '../net/client.ts';
-import { describeEndpoint } from '../net/url.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { errorEvent, toNaruError } from './error-event.ts';
-import type { DoneEvent, Phase, SyncEvent } from './events.ts';
+import type { Phase } from './events.ts';
 import type { NodeFacts } from './facts.ts';
-import { Meter } from './meter.ts';
-import { countKeys } from './precheck.ts';
-import { countersOf, doneEvent, lagOf } from './reading.ts';
+import type { LinkHost } from './link-host.ts';
+import type { Reading } from './meter.ts';
+import { behindOf, type Position, positionOf, readingOf } from './reading.ts';
 import { Recovery } from './recovery.ts';
 import { SourceAsker } from './source-asker.ts';
-import { watchForSynced } from './synced-watch.ts';
 import { TargetSession } from './target-session.ts';
 
 /**
- * One migration from one source node to one target node: decides what a failure of either side means, and tells what happens.
+ * Everything for one source node (a link): decides what a failure of either side means, and tells its host what happens.
  *
  * The pump's loop is the only thing that moves data. Everything else only sets what this class looks at between two runs of it: a failure, a
  * lost target, a wish to stop.
  */
 export class SyncJob {
   readonly #options: ResolvedSyncOptions;
-  readonly #emit: (event: SyncEvent) => void;
-  readonly #meter = new Meter();
-  readonly #sourceNode: string;
+  readonly #host: LinkHost;
   readonly #session: TargetSession;
   readonly #asker: SourceAsker;
   readonly #recovery: Recovery;
@@ -34,6 +30,7 @@ export class SyncJob {
   readonly #connecting = new AbortController();
   /** undefined: still connecting and checking */
   #parts: Assembly | undefined;
+  #checked: Checked | undefined;
   #targetDbs: readonly number[] = [];
   #phase: Phase = 'connecting';
   #snapshotBytes: number | undefined;
@@ -41,28 +38,26 @@ export class SyncJob {
   #targetLost: NaruError | undefined;
   #stopping = false;
   #waiting: string | undefined;
-  #progressTimer: NodeJS.Timeout | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   /** spool offset up to which a stopped run applies */
   #drainEnd: number | undefined;
   #late = false;
 
-  constructor(options: ResolvedSyncOptions, emit: (event: SyncEvent) => void) {
+  constructor(options: ResolvedSyncOptions, host: LinkHost) {
     this.#options = options;
-    this.#emit = emit;
-    this.#sourceNode = describeEndpoint(options.from);
+    this.#host = host;
     this.#session = new TargetSession({
       endpoint: options.to,
       tls: options.toTls,
       connectTimeoutMs: options.connectTimeout,
       giveUpAfterMs: options.giveUpAfter,
-      job: this.#sourceNode,
-      checkpointKey: checkpointKey(this.#sourceNode),
+      job: host.node,
+      checkpointKey: checkpointKey(host.node),
       onRetry: (error, delayMs) => this.#retrying(error, delayMs),
     });
     this.#recovery = new Recovery(this.#session, (code, message) => this.#warn(code, message));
     this.#asker = new SourceAsker({
-      endpoint: options.from,
+      endpoint: () => host.questions(),
       tls: options.fromTls,
       connectTimeoutMs: options.connectTimeout,
       signal: this.#connecting.signal,
@@ -80,13 +75,55 @@ export class SyncJob {
     parts?.pump.stop();
   }
 
-  /** Runs to the end. Rejects with NaruError. */
-  async run(): Promise<DoneEvent> {
+  /** Another server has taken over: what is connected to the old one goes there. */
+  moveOn(): void {
+    this.#asker.close();
+    this.#parts?.link.moveOn();
+  }
+
+  /** Ends the run of this link with a failure that is not its own. */
+  abort(reason: NaruError): void {
+    this.#failure ??= reason;
+    this.#connecting.abort(reason);
+    this.#session.abort(reason);
+    this.#parts?.link.abort(reason);
+    this.#parts?.pump.stop();
+  }
+
+  /**
+   * Connects to both sides and looks whether the target may be written to, without writing more than it takes to remove what an earlier run
+   * left. `lookForKeys`: the target's own keys count. Rejects with NaruError.
+   */
+  async check(lookForKeys: boolean): Promise<{ source: NodeFacts; target: CheckedTarget }> {
+    const client = await this.#session.open();
+    const { signal } = this.#connecting;
+    signal.addEventListener('abort', () => client.connection.destroy(signal.reason));
     try {
-      const parts = await this.#begin();
+      const source = await this.#asker.facts();
+      const { onConflict = lookForKeys ? undefined : 'overwrite', functions, lossy } = this.#options;
+      const target = await checkTarget(
+        this.#session,
+        client,
+        { facts: source, node: this.#host.node },
+        { onConflict, functions, lossy },
+        (code, message) => this.#warn(code, message),
+      );
+      this.#checked = { source, target, client };
+      return { source, target };
+    } catch (error) {
+      client.connection.destroy();
+      this.#asker.close();
+      throw error;
+    }
+  }
+
+  /** After `check`, runs to the end. `protectTarget`: the target holds keys of its own that stay. Rejects with NaruError. */
+  async run(protectTarget: boolean): Promise<void> {
+    try {
+      const parts = await this.#start(this.#checked as Checked, protectTarget);
       await this.#transfer(parts);
       await this.#finish(parts);
-      return doneEvent(parts, this.#meter.elapsedMs);
+      this.#phase = 'done';
     } catch (error) {
       const failure = await this.#explained(toNaruError(error));
       await this.#abandon();
@@ -96,34 +133,30 @@ export class SyncJob {
     }
   }
 
-  // ---- the beginning
+  // ---- what it shows
 
-  async #begin(): Promise<Assembly> {
-    const { from, to } = this.#options;
-    if (from.db !== 0 || to.db !== 0) {
-      this.#warn(
-        'DATABASE_IGNORED',
-        'An address names a database; all databases are copied, each to the one with its number.',
-      );
-    }
-    const client = await this.#session.open();
-    const { signal } = this.#connecting;
-    signal.addEventListener('abort', () => client.connection.destroy(signal.reason));
-    try {
-      const source = await this.#asker.facts();
-      const target = await checkTarget(
-        this.#session,
-        client,
-        { facts: source, node: this.#sourceNode },
-        this.#options,
-        (code, message) => this.#warn(code, message),
-      );
-      return await this.#start(source, target, client);
-    } catch (error) {
-      client.connection.destroy();
-      throw error;
-    }
+  /** undefined: it has not begun. */
+  get reading(): Reading | undefined {
+    if (this.#parts === undefined) return undefined;
+    return readingOf(this.#parts, this.#phase, this.#snapshotBytes, this.#waiting);
   }
+
+  /** Up to where the target holds everything; undefined: not even the snapshot. */
+  get position(): Position | undefined {
+    return this.#parts && positionOf(this.#parts);
+  }
+
+  /** Bytes received and not acknowledged by the target, with what has to be copied again. */
+  get behind(): number {
+    return this.#parts === undefined ? Number.POSITIVE_INFINITY : behindOf(this.#parts);
+  }
+
+  /** The source's offset of its newest write. Rejects with NaruError. */
+  newest(): Promise<number> {
+    return this.#asker.offset();
+  }
+
+  // ---- the beginning
 
   #stopConnecting(): void {
     const reason = new NaruError('STOPPED_EARLY', 'Stopped before the full copy began');
@@ -132,25 +165,26 @@ export class SyncJob {
     this.#parts?.link.abort(reason);
   }
 
-  async #start(source: NodeFacts, checked: CheckedTarget, client: RespClient): Promise<Assembly> {
+  async #start({ source, target: checked, client }: Checked, protectTarget: boolean): Promise<Assembly> {
     const { facts: targetFacts, dialect, losses, commands } = checked;
     const tables = { source: await this.#asker.commands(), target: commands };
     const parts = await assemble({
       options: this.#options,
-      sourceNode: this.#sourceNode,
+      sourceNode: this.#host.node,
       targetNode: this.#session.node,
       sourceFacts: source,
       targetAheadMs: targetFacts.aheadMs,
       dialect,
       losses,
       tables,
-      protectTarget: countKeys(targetFacts) > 0 && this.#options.onConflict !== 'overwrite',
+      protectTarget,
       link: {
-        onSnapshotStart: (replid, offset) => this.#started(source, targetFacts, replid, offset),
+        onSnapshotStart: (replid, offset) => this.#host.onStarted({ replid, offset }),
         onSnapshotSize: (bytes) => this.#snapshotSize(bytes),
         onSnapshotEnd: (bytes) => {
           this.#snapshotSize(bytes);
           parts.heldBack.begin();
+          this.#host.turns.give(this);
         },
         onReplid: () => {},
         onRetry: (error, delayMs) => this.#retrying(error, delayMs),
@@ -165,30 +199,19 @@ export class SyncJob {
         onRefused: (offset) => this.#recovery.refused(offset),
         onFailure: (error) => this.#targetFailed(error),
       },
+      stream: () => this.#host.stream(),
       asker: this.#asker,
       signal: this.#watching.signal,
       onSnapshotApplied: () => this.#snapshotApplied(parts),
     });
     this.#parts = parts;
     this.#targetDbs = [...targetFacts.keyspace.keys()];
+    await this.#host.turns.take(this, this.#connecting.signal);
     this.#connecting.signal.throwIfAborted();
     await parts.link.start();
     this.#phase = 'snapshot';
     parts.target.attach(client.connection, this.#isExact(parts), 0, 0);
-    this.#progressTimer = setInterval(() => this.#progress(parts), this.#options.progressInterval);
     return parts;
-  }
-
-  #started(source: NodeFacts, target: NodeFacts, replid: string, offset: number): void {
-    this.#emit({
-      event: 'started',
-      source: this.#sourceNode,
-      target: this.#session.node,
-      sourceVersion: source.version,
-      targetVersion: target.version,
-      replid,
-      offset,
-    });
   }
 
   #snapshotSize(bytes: number): void {
@@ -234,26 +257,7 @@ export class SyncJob {
     target.beginStream();
     link.applied(link.streamOffset(streamStart));
     this.#phase = 'stream';
-    const { keys, skipped } = target.counters;
-    const bytes = this.#snapshotBytes ?? 0;
-    this.#emit({ event: 'snapshot_done', keys, skipped, bytes, ms: this.#meter.elapsedMs });
-    void this.#watch(parts);
-  }
-
-  /** Tells when the lag is zero for the first time, which may be all that is wanted. */
-  async #watch(parts: Assembly): Promise<void> {
-    const { spool, acker, link, recopier } = parts;
-    const offset = await watchForSynced(
-      {
-        lagBytes: () => spool.end - acker.acked.offset + (recopier?.held ?? 0),
-        ackedOffset: () => link.streamOffset(acker.acked.offset),
-        sourceOffset: () => this.#asker.offset(),
-      },
-      this.#watching.signal,
-    );
-    if (offset === undefined) return;
-    this.#emit({ event: 'synced', ...countersOf(parts), offset, ms: this.#meter.elapsedMs });
-    if (this.#options.untilSynced) this.stop();
+    this.#host.onSnapshotApplied();
   }
 
   async #drain(parts: Assembly): Promise<boolean> {
@@ -304,7 +308,7 @@ export class SyncJob {
   #retrying(error: NaruError, delayMs: number): void {
     const side = error.place.side ?? 'link';
     this.#waiting = `${side} lost, trying again in ${delayMs} ms: ${error.message}`;
-    this.#emit(errorEvent(error, true));
+    this.#host.emit(errorEvent(error, true));
   }
 
   async #recover(parts: Assembly, cause: NaruError): Promise<void> {
@@ -367,30 +371,21 @@ export class SyncJob {
 
   async #close(): Promise<void> {
     this.#watching.abort();
-    clearInterval(this.#progressTimer);
+    this.#host.turns.give(this);
     clearTimeout(this.#drainTimer);
     this.#asker.close();
+    this.#checked?.client.connection.destroy();
     await this.#parts?.link.stop();
     await this.#parts?.spool.close();
   }
 
-  // ---- telling
-
-  #progress(parts: Assembly): void {
-    this.#emit(
-      this.#meter.progress({
-        ...countersOf(parts),
-        ...lagOf(parts),
-        phase: this.#phase,
-        spoolDiskBytes: parts.spool.diskBytes,
-        snapshotBytes: this.#snapshotBytes,
-        snapshotAckedBytes: parts.acker.acked.offset,
-        waiting: this.#waiting,
-      }),
-    );
-  }
-
   #warn(code: string, message: string): void {
-    this.#emit({ event: 'warning', code, message });
+    this.#host.emit({ event: 'warning', code, message });
   }
+}
+
+interface Checked {
+  source: NodeFacts;
+  target: CheckedTarget;
+  client: RespClient;
 }

@@ -1,7 +1,7 @@
 import { resolveSyncOptions, type SyncOptions } from '../config/sync-options.ts';
 import type { DoneEvent, SyncEvent } from './events.ts';
+import { Migration } from './migration.ts';
 import { startRun } from './run.ts';
-import { SyncJob } from './sync-job.ts';
 
 /** A run of `sync`: its events in order, once, and its end. */
 export interface SyncRun extends AsyncIterable<SyncEvent> {
@@ -21,5 +21,5 @@ export interface SyncRun extends AsyncIterable<SyncEvent> {
 export function sync(options: SyncOptions & { signal?: AbortSignal }): SyncRun {
   const { signal, ...rest } = options;
   const resolved = resolveSyncOptions(rest);
-  return startRun((emit) => new SyncJob(resolved, emit), signal);
+  return startRun((emit) => new Migration(resolved, emit), signal);
 }

@@ -9,7 +9,12 @@ describe('watchForSynced', () => {
     const asked = vi.fn(async () => source++);
     // Each answer is one ahead of what the target holds, until the source pauses.
     const ackedOffset = (): number => (asked.mock.calls.length < 4 ? source - 2 : source + 1);
-    expect(await watchForSynced({ lagBytes: () => 0, ackedOffset, sourceOffset: asked }, never)).toBe(103);
+    expect(
+      await watchForSynced(
+        { lagBytes: () => 0, holds: (offset) => ackedOffset() >= offset, newest: asked },
+        never,
+      ),
+    ).toBe(103);
   });
 
   it('does not ask while much is left to apply', async () => {
@@ -18,9 +23,9 @@ describe('watchForSynced', () => {
       lag -= 400_000;
       return Math.max(lag, 0);
     };
-    const sourceOffset = vi.fn(async () => 7);
-    expect(await watchForSynced({ lagBytes, ackedOffset: () => 7, sourceOffset }, never)).toBe(7);
-    expect(sourceOffset).toHaveBeenCalledTimes(1);
+    const newest = vi.fn(async () => 7);
+    expect(await watchForSynced({ lagBytes, holds: (offset) => offset <= 7, newest }, never)).toBe(7);
+    expect(newest).toHaveBeenCalledTimes(1);
   });
 
   it('takes thirty seconds close behind a source that never pauses for being in sync', async () => {
@@ -29,8 +34,8 @@ describe('watchForSynced', () => {
     const options = {
       lagBytes: () => 0,
       // Always behind at first, and there a moment later.
-      ackedOffset: () => (now % 2 === 0 ? source - 1 : source),
-      sourceOffset: async () => {
+      holds: (offset: number) => (now % 2 === 0 ? source - 1 : source) >= offset,
+      newest: async () => {
         source++;
         now += 7000;
         now += now % 2;
@@ -43,12 +48,12 @@ describe('watchForSynced', () => {
 
   it('ends when it is told to', async () => {
     const stop = new AbortController();
-    const sourceOffset = async (): Promise<number> => {
+    const newest = async (): Promise<number> => {
       stop.abort();
       return 5;
     };
     expect(
-      await watchForSynced({ lagBytes: () => 0, ackedOffset: () => 0, sourceOffset }, stop.signal),
+      await watchForSynced({ lagBytes: () => 0, holds: () => false, newest }, stop.signal),
     ).toBeUndefined();
   });
 });

@@ -1,12 +1,12 @@
 import { delay } from '../net/backoff.ts';
 
-export interface SyncedWatchOptions {
+export interface SyncedWatchOptions<Newest> {
   /** bytes received and not acknowledged by the target */
   lagBytes(): number;
-  /** the source's replication offset up to which the target holds everything */
-  ackedOffset(): number;
-  /** asks the source for the offset of its newest write; may reject (the source is away): asked again later */
-  sourceOffset(): Promise<number>;
+  /** asks the source for its newest write, of each of its nodes; may reject (it is away): asked again later */
+  newest(): Promise<Newest>;
+  /** whether the target holds everything up to there */
+  holds(newest: Newest): boolean;
   now?: () => number;
 }
 
@@ -21,28 +21,27 @@ const CLOSE_MS = 1000;
 
 /**
  * Waits for a moment of zero lag: the source says what its newest write is, and the target has acknowledged that already. Everything
- * that was written before that moment is then in the target. Resolves to that offset; undefined if `signal` was aborted.
+ * that was written before that moment is then in the target. Resolves to that newest write; undefined if `signal` was aborted.
  */
-export async function watchForSynced(
-  options: SyncedWatchOptions,
+export async function watchForSynced<Newest>(
+  options: SyncedWatchOptions<Newest>,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<Newest | undefined> {
   const now = options.now ?? Date.now;
   let closeSince: number | undefined;
   while (!signal.aborted) {
     if (options.lagBytes() <= NEAR_BYTES) {
       const asked = now();
-      const offset = await options.sourceOffset().catch(() => undefined);
-      if (offset === undefined) {
+      const newest = await options.newest().catch(() => undefined);
+      if (newest === undefined) {
         await pause(signal, AWAY_MS);
         continue;
       }
-      if (options.ackedOffset() >= offset) return offset;
-      while (options.ackedOffset() < offset && now() - asked < CLOSE_MS && !signal.aborted)
-        await pause(signal);
-      const close = options.ackedOffset() >= offset;
+      if (options.holds(newest)) return newest;
+      while (!options.holds(newest) && now() - asked < CLOSE_MS && !signal.aborted) await pause(signal);
+      const close = options.holds(newest);
       closeSince = close ? (closeSince ?? asked) : undefined;
-      if (closeSince !== undefined && now() - closeSince >= CLOSE_FOR_MS) return offset;
+      if (closeSince !== undefined && now() - closeSince >= CLOSE_FOR_MS) return newest;
     } else {
       closeSince = undefined;
     }

@@ -10,7 +10,10 @@ import { type Psync, psync, SILENCE_MS } from './psync.ts';
 import { type Expected, Receiver } from './receiver.ts';
 
 export interface LinkOptions {
-  endpoint: Endpoint;
+  /** where the stream is to be had now; asked before each attempt. Rejects with NaruError */
+  endpoint(): Promise<Endpoint>;
+  /** names the source until the first answer */
+  node: string;
   tls: TlsOptions;
   connectTimeoutMs: number;
   /** the name under which the source offers PSYNC */
@@ -34,7 +37,8 @@ const ACK_BEFORE_STREAM_MS = 100;
 export class ReplicationLink {
   readonly #options: LinkOptions;
   readonly #listener: LinkListener;
-  readonly #node: string;
+  /** the server that was last asked */
+  #node: string;
   readonly #stopping = new AbortController();
   readonly #outage: Outage;
   /** spool offset at which the present connection began to fill it */
@@ -56,7 +60,7 @@ export class ReplicationLink {
   constructor(options: LinkOptions, listener: LinkListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#node = describeEndpoint(options.endpoint);
+    this.#node = options.node;
     this.#outage = new Outage(options.giveUpAfterMs);
   }
 
@@ -119,19 +123,33 @@ export class ReplicationLink {
     this.#stopping.abort(reason);
   }
 
-  #open(from: { replid: string; offset: number } | undefined): Promise<Psync> {
-    const { endpoint, tls, connectTimeoutMs, psyncCommand, announceVersion } = this.#options;
+  /** The stream is to be had elsewhere now: takes it from there, from where it is. A snapshot that is under way goes on. */
+  moveOn(): void {
+    if (this.#streamStart === undefined || this.#ended) return;
+    this.#connection?.destroy(this.#error('LINK_LOST', 'Another server has taken over from it'));
+  }
+
+  async #open(from: { replid: string; offset: number } | undefined): Promise<Psync> {
+    const { tls, connectTimeoutMs, psyncCommand, announceVersion } = this.#options;
+    const endpoint = await this.#options.endpoint();
+    this.#stopping.signal.throwIfAborted();
+    this.#node = describeEndpoint(endpoint);
     const open: OpenOptions = {
       tls,
       timeoutMs: connectTimeoutMs,
       side: 'source',
       signal: this.#stopping.signal,
     };
-    return psync(endpoint, { ...open, psyncCommand, announceVersion }, from, (replid, offset) => {
-      this.#replid = replid;
-      this.#snapshotOffset = offset;
-      this.#listener.onSnapshotStart(replid, offset);
-    });
+    return psync(
+      { ...endpoint, db: 0 },
+      { ...open, psyncCommand, announceVersion },
+      from,
+      (replid, offset) => {
+        this.#replid = replid;
+        this.#snapshotOffset = offset;
+        this.#listener.onSnapshotStart(replid, offset);
+      },
+    );
   }
 
   #receive(answer: Psync, expected: Expected): void {

@@ -1,0 +1,22 @@
+import type { Endpoint } from '../net/url.ts';
+import type { ErrorEvent, WarningEvent } from './events.ts';
+import type { Position } from './reading.ts';
+import type { Turns } from './turns.ts';
+
+/** What a link has of the migration that it belongs to. */
+export interface LinkHost {
+  /** Names the link as long as it lives, whichever server it reads from: in errors, at the target, on disk. */
+  readonly node: string;
+  /** to make and send a full copy */
+  readonly turns: Turns;
+  /** Where the stream is to be had now. Rejects with NaruError. */
+  stream(): Promise<Endpoint>;
+  /** Where questions are to be asked now: of the master. Rejects with NaruError. */
+  questions(): Promise<Endpoint>;
+  /** The source sends its full copy as of this position. */
+  onStarted(position: Position): void;
+  /** The target holds all of the full copy. */
+  onSnapshotApplied(): void;
+  /** Warnings, and failures after which it goes on. */
+  emit(event: WarningEvent | ErrorEvent): void;
+}
