@@ -171,7 +171,7 @@ export class Pump {
     const { spool, target, snapshot, recopier } = this.#options;
     try {
       if (this.#phase === 'stream') {
-        recopier?.slice(offset);
+        recopier?.slice();
         this.#commands.write(view, 0, view.length);
         return;
       }

@@ -9,11 +9,12 @@ const E = 0x45;
 const P = 0x50;
 const X = 0x58;
 const A = 0x41;
+const G = 0x47;
 const K = 0x4b;
 const UPPER = 0xdf;
 
 /** What an option of SET and its like says. */
-const Option = { OTHER: 0, RELATIVE_S: 1, RELATIVE_MS: 2, AT_S: 3, AT_MS: 4, KEEP: 5, CONDITION: 6 } as const;
+const Option = { GET: 0, RELATIVE_S: 1, RELATIVE_MS: 2, AT_S: 3, AT_MS: 4, KEEP: 5, CONDITION: 6 } as const;
 type Option = (typeof Option)[keyof typeof Option];
 
 /**
@@ -83,7 +84,7 @@ export function replaces(command: CommandView, action: Action): boolean {
       for (let index = 3; index < command.argc; index++) {
         const option = optionAt(command, index);
         if (option === Option.KEEP || option === Option.CONDITION) return false;
-        if (option !== Option.OTHER) index++;
+        if (option !== Option.GET) index++;
       }
       return true;
     case Action.SETEX:
@@ -102,7 +103,7 @@ function byOption(command: CommandView, first: number, arrivalMs: number, otherw
   for (let index = first; index < command.argc; index++) {
     const option = optionAt(command, index);
     if (option === Option.KEEP) return KEPT;
-    if (option === Option.OTHER || option === Option.CONDITION || index + 1 === command.argc) continue;
+    if (option === Option.GET || option === Option.CONDITION || index + 1 === command.argc) continue;
     const value = integerAt(command, index + 1);
     if (Number.isNaN(value)) continue;
     if (option === Option.AT_MS) return value;
@@ -120,22 +121,23 @@ function hasRelativeOption(command: CommandView, first: number): boolean {
   return false;
 }
 
-/** By length and letters: EX PX EXAT PXAT KEEPTTL; NX XX and IFEQ are conditions. */
+/** By length and letters: EX PX EXAT PXAT KEEPTTL GET; whatever else there is counts as a condition (NX XX IFEQ IFDNE ...). */
 function optionAt({ buf, argStart, argEnd }: CommandView, index: number): Option {
   const start = argStart[index] as number;
   const length = (argEnd[index] as number) - start;
   const first = (buf[start] as number) & UPPER;
   const second = (buf[start + 1] as number) & UPPER;
   if (length === 2) {
-    if (second !== X) return Option.OTHER;
-    return first === E ? Option.RELATIVE_S : first === P ? Option.RELATIVE_MS : Option.CONDITION;
+    if (second === X && first === E) return Option.RELATIVE_S;
+    return second === X && first === P ? Option.RELATIVE_MS : Option.CONDITION;
   }
   if (length === 4) {
     const at = second === X && ((buf[start + 2] as number) & UPPER) === A;
     if (at && first === E) return Option.AT_S;
     return at && first === P ? Option.AT_MS : Option.CONDITION;
   }
-  return length === 7 && first === K ? Option.KEEP : Option.OTHER;
+  if (length === 7 && first === K) return Option.KEEP;
+  return length === 3 && first === G ? Option.GET : Option.CONDITION;
 }
 
 function hasAbsoluteTtl(command: CommandView): boolean {

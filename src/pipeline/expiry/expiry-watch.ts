@@ -50,18 +50,18 @@ export class ExpiryWatch {
   }
 
   /** A slice of the stream comes. */
-  slice(offset: number): void {
+  slice(): void {
     this.#nowMs = 0;
     if (this.#index.isEmpty) return;
     this.#nowMs = this.#options.targetMs();
     this.#horizonMs = this.#nowMs + this.#touched.marginMs;
-    this.#touched.begin(offset, this.#nowMs);
+    this.#touched.begin(this.#nowMs);
   }
 
   /** Whether the command has to be looked at. */
   concerns(command: CommandView, action: Action): boolean {
     if (this.#index.isEmpty) return false;
-    if (this.#nowMs === 0) this.slice(command.offset);
+    if (this.#nowMs === 0) this.slice();
     return !replaces(command, action);
   }
 
@@ -85,7 +85,7 @@ export class ExpiryWatch {
       const end = argEnd[index] as number;
       const atMs = this.#index.at(db, buf, start, end);
       if (atMs <= this.#horizonMs) risk = true;
-      else if (atMs !== NEVER) this.#touched.note(atMs);
+      else if (atMs !== NEVER) this.#touched.note(atMs, command.endOffset);
       const fieldAtMs = this.#index.fieldsAt(db, buf, start, end);
       if (fieldAtMs !== NEVER && this.#fieldAtRisk(command, fieldAtMs)) risk = true;
     }
@@ -95,7 +95,7 @@ export class ExpiryWatch {
   /** Its earliest field may be gone from the source for long: that shows only where it is copied again, so it is only where the stream lags. */
   #fieldAtRisk(command: CommandView, atMs: number): boolean {
     if (atMs <= this.#horizonMs && this.lags(command)) return true;
-    this.#touched.note(Math.max(atMs, this.#horizonMs + FIELD_LAG_MS));
+    this.#touched.note(Math.max(atMs, this.#horizonMs + FIELD_LAG_MS), command.endOffset);
     return false;
   }
 

@@ -1,7 +1,9 @@
 /** What the commands of one slice touched: the soonest expiry among keys that were taken for living. */
 interface Slice {
-  readonly from: number;
   readonly givenMs: number;
+  /** offsets behind the first and the last command that touched such a key */
+  readonly firstEnd: number;
+  lastEnd: number;
   soonestMs: number;
 }
 
@@ -19,21 +21,30 @@ const FADING = 0.9;
  */
 export class Touched {
   #slices: Slice[] = [];
+  #current: Slice | undefined;
+  #nowMs = 0;
   #slowestMs = 0;
 
   get marginMs(): number {
     return MARGIN_MS_MIN + 2 * this.#slowestMs;
   }
 
-  /** What follows is decoded at `nowMs`, from `offset` on. */
-  begin(offset: number, nowMs: number): void {
-    this.#slices.push({ from: offset, givenMs: nowMs, soonestMs: Number.POSITIVE_INFINITY });
+  /** What follows is decoded at `nowMs`. */
+  begin(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#current = undefined;
   }
 
-  /** A key was touched that expires at this time. */
-  note(atMs: number): void {
-    const slice = this.#slices.at(-1);
-    if (slice !== undefined && atMs < slice.soonestMs) slice.soonestMs = atMs;
+  /** The command that ends at `endOffset` touched a key that expires at `atMs`. */
+  note(atMs: number, endOffset: number): void {
+    let slice = this.#current;
+    if (slice === undefined) {
+      slice = { givenMs: this.#nowMs, firstEnd: endOffset, lastEnd: endOffset, soonestMs: atMs };
+      this.#current = slice;
+      this.#slices.push(slice);
+    }
+    slice.lastEnd = endOffset;
+    if (atMs < slice.soonestMs) slice.soonestMs = atMs;
   }
 
   /** The target had done everything before `offset` by `nowMs`. True: an expiry was passed that should not have been. */
@@ -41,21 +52,22 @@ export class Touched {
     const slices = this.#slices;
     let done = 0;
     let wrong = false;
-    for (const { from, soonestMs } of slices) {
-      if (from >= offset) break;
+    for (const { firstEnd, lastEnd, soonestMs } of slices) {
+      if (firstEnd > offset) break;
       if (soonestMs <= nowMs) wrong = true;
-      done++;
+      if (lastEnd <= offset) done++;
     }
-    if (done === 0) return false;
+    if (done === 0) return wrong;
     const passed = nowMs - (slices[0] as Slice).givenMs;
     this.#slowestMs = Math.max(passed, this.#slowestMs * FADING);
-    // The last one may reach beyond the offset.
-    if (done > 1) this.#slices = slices.slice(done - 1);
+    this.#slices = slices.slice(done);
+    if (this.#slices.length === 0) this.#current = undefined;
     return wrong;
   }
 
   /** The stream is read again from before all of them. */
   restart(): void {
     this.#slices = [];
+    this.#current = undefined;
   }
 }

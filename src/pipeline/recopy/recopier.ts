@@ -89,8 +89,8 @@ export class Recopier {
   }
 
   /** A slice of the stream comes. */
-  slice(offset: number): void {
-    this.#expiries?.slice(offset);
+  slice(): void {
+    this.#expiries?.slice();
   }
 
   /** True: the command is not to be applied, what it writes will be copied. */
