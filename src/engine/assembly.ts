@@ -1,10 +1,11 @@
 import path from 'node:path';
-import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
+import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { Endpoint } from '../net/url.ts';
 import { ExpiryWatch } from '../pipeline/expiry/expiry-watch.ts';
 import { keysByServer } from '../pipeline/keys/by-server.ts';
+import { KeyFinder } from '../pipeline/keys/key-finder.ts';
 import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
 import { Recopier } from '../pipeline/recopy/recopier.ts';
@@ -15,13 +16,12 @@ import { PositionedReader } from '../source/redis/positioned-reader.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
 import type { Losses } from '../target/losses.ts';
-import type { Dialect } from '../target/redis/dialect.ts';
-import type { LaneListener } from '../target/redis/lane-options.ts';
-import { RedisTarget } from '../target/redis/redis-target.ts';
 import { Acker } from './acker.ts';
+import type { CheckedTarget } from './checked-target.ts';
 import type { NodeFacts } from './facts.ts';
 import { HeldBack } from './held-back.ts';
 import type { SourceAsker } from './source-asker.ts';
+import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
 
 /** The newest Valkey whose RDB is known here. */
 const VALKEY_READ = '9.0.0';
@@ -29,18 +29,14 @@ const VALKEY_READ = '9.0.0';
 export interface AssemblyInput {
   options: ResolvedSyncOptions;
   sourceNode: string;
-  targetNode: string;
   sourceFacts: NodeFacts;
-  /** how far the target's clock is ahead of ours, ms */
-  targetAheadMs: number;
-  dialect: Dialect;
-  losses: Losses;
-  /** the commands of both sides */
-  tables: { source: KeyTable; target: KeyTable };
+  sourceCommands: KeyTable;
+  side: TargetSide;
+  checked: CheckedTarget;
   /** the target holds keys of its own that must outlive a FLUSHALL of the source */
   protectTarget: boolean;
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
-  target: LaneListener;
+  target: TargetListener;
   /** where the stream is to be had; see LinkOptions */
   stream(): Promise<Endpoint>;
   /** of the source */
@@ -55,7 +51,7 @@ export interface Assembly {
   spool: Spool;
   link: ReplicationLink;
   pump: Pump;
-  target: RedisTarget;
+  target: EngineTarget;
   acker: Acker;
   losses: Losses;
   /** undefined: keys of the target's own are kept, and what is refused can't be written over */
@@ -65,7 +61,8 @@ export interface Assembly {
 
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
 export async function assemble(input: AssemblyInput): Promise<Assembly> {
-  const { options, sourceNode, targetNode } = input;
+  const { options, sourceNode, side, checked } = input;
+  const targetNode = side.node;
   const spool = await Spool.open({
     dir: path.join(options.dir, fileName(`${sourceNode}--${targetNode}`)),
     memoryBytes: options.spoolMemory,
@@ -87,14 +84,21 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     },
     targetNode,
   );
-  const target = makeTarget(input, acker);
+  const keys = new KeyFinder(input.sourceCommands);
+  const target = side.make({
+    acker,
+    checked,
+    keys,
+    listener: input.target,
+    holdEntry: (db, key) => recopier?.hold(db, key),
+  });
   const heldBack = new HeldBack({
     sourceEnd: async () => link.spoolOffset(await input.asker.offset()),
     received: () => spool.end,
     signal: input.signal,
   });
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
-  const recopier = makeRecopier(input, link, expiries);
+  const recopier = makeRecopier(input, link, target, keys, expiries);
   const pump: Pump = new Pump({
     spool,
     target,
@@ -106,7 +110,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     streamOffset: (offset) => link.streamOffset(offset),
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  return { spool, link, pump, target, acker, losses: input.losses, recopier, heldBack };
+  return { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
 }
 
 function makeLink(
@@ -136,28 +140,9 @@ function makeLink(
   );
 }
 
-function makeTarget(
-  { options, sourceNode, target, dialect, losses }: AssemblyInput,
-  acker: Acker,
-): RedisTarget {
-  return new RedisTarget(
-    {
-      inFlightBytes: options.inFlight,
-      onConflict: options.onConflict ?? 'overwrite',
-      job: sourceNode,
-      dialect,
-      losses,
-      bigEntryBytes: options.bigKeySize,
-      checkpointKey: checkpointKey(sourceNode),
-      checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
-    },
-    target,
-  );
-}
-
 function makeStreamApplier(
-  { options, sourceNode, protectTarget, dialect }: AssemblyInput,
-  target: RedisTarget,
+  { options, sourceNode, protectTarget, checked }: AssemblyInput,
+  target: EngineTarget,
   spool: Spool,
   link: ReplicationLink,
   recopier: Recopier | undefined,
@@ -166,7 +151,7 @@ function makeStreamApplier(
     publish: options.publish,
     functions: options.functions === 'copy',
     protectTarget,
-    setTakesPxat: dialect.pxat,
+    setTakesPxat: checked.dialect.pxat,
     recopier,
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
@@ -174,9 +159,9 @@ function makeStreamApplier(
   });
 }
 
-function makeExpiries({ targetAheadMs }: AssemblyInput, spool: Spool, heldBack: HeldBack): ExpiryWatch {
+function makeExpiries({ checked }: AssemblyInput, spool: Spool, heldBack: HeldBack): ExpiryWatch {
   return new ExpiryWatch({
-    targetMs: () => Date.now() + targetAheadMs,
+    targetMs: () => Date.now() + checked.facts.aheadMs,
     arrivalMs: (offset) => spool.arrivalMs(offset),
     heldBackTo: () => heldBack.to,
   });
@@ -185,21 +170,26 @@ function makeExpiries({ targetAheadMs }: AssemblyInput, spool: Spool, heldBack: 
 function makeRecopier(
   input: AssemblyInput,
   link: ReplicationLink,
+  target: EngineTarget,
+  keys: KeyFinder,
   expiries: ExpiryWatch | undefined,
 ): Recopier | undefined {
-  const { options, asker, tables, losses, targetNode, protectTarget } = input;
+  const { options, asker, sourceCommands, checked, side, protectTarget } = input;
   if (protectTarget) return undefined;
   const reader = new PositionedReader({
     open: () => asker.open(),
-    expireTime: tables.source.has('PEXPIRETIME'),
+    expireTime: sourceCommands.has('PEXPIRETIME'),
     replid: () => link.replid,
     giveUpAfterMs: options.giveUpAfter,
     signal: input.signal,
     onRetry: input.link.onRetry,
   });
   return new Recopier({
-    source: tables.source,
-    target: tables.target,
+    keys,
+    source: sourceCommands,
+    target: checked.commands,
+    takes: target.takes?.bind(target),
+    mayWrite: target.mayWrite?.bind(target),
     expiries,
     reader: {
       read: async (keys) => {
@@ -211,10 +201,10 @@ function makeRecopier(
     keyless: (command) => {
       const name = command.text(0).toUpperCase();
       const { offset } = command;
-      if (name === 'FUNCTION') losses.add('functions', { offset });
+      if (name === 'FUNCTION') checked.losses.add('functions', { offset });
       else {
         const text = `The target does not know ${name}, and it has no keys that could be copied instead`;
-        throw new NaruError('COMMAND_REFUSED', text, { side: 'target', node: targetNode, offset });
+        throw new NaruError('COMMAND_REFUSED', text, { side: 'target', node: side.node, offset });
       }
     },
   });

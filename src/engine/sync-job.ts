@@ -1,18 +1,16 @@
-import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
-import type { RespClient } from '../net/client.ts';
 import { type Assembly, assemble } from './assembly.ts';
-import { type CheckedTarget, checkTarget } from './checked-target.ts';
+import type { CheckedTarget } from './checked-target.ts';
 import { errorEvent, toNaruError } from './error-event.ts';
 import type { Phase } from './events.ts';
 import type { NodeFacts } from './facts.ts';
 import type { LinkHost } from './link-host.ts';
+import { makeSide } from './make-side.ts';
 import type { Reading } from './meter.ts';
 import { behindOf, type Position, positionOf, readingOf } from './reading.ts';
-import { Recovery } from './recovery.ts';
 import { SourceAsker } from './source-asker.ts';
-import { TargetSession } from './target-session.ts';
+import type { TargetSide } from './target-side.ts';
 
 /**
  * Everything for one source node (a link): decides what a failure of either side means, and tells its host what happens.
@@ -23,9 +21,8 @@ import { TargetSession } from './target-session.ts';
 export class SyncJob {
   readonly #options: ResolvedSyncOptions;
   readonly #host: LinkHost;
-  readonly #session: TargetSession;
+  readonly #side: TargetSide;
   readonly #asker: SourceAsker;
-  readonly #recovery: Recovery;
   readonly #watching = new AbortController();
   readonly #connecting = new AbortController();
   /** undefined: still connecting and checking */
@@ -46,16 +43,12 @@ export class SyncJob {
   constructor(options: ResolvedSyncOptions, host: LinkHost) {
     this.#options = options;
     this.#host = host;
-    this.#session = new TargetSession({
-      endpoint: options.to,
-      tls: options.toTls,
-      connectTimeoutMs: options.connectTimeout,
-      giveUpAfterMs: options.giveUpAfter,
+    this.#side = makeSide({
+      options,
       job: host.node,
-      checkpointKey: checkpointKey(host.node),
+      warn: (code, message) => this.#warn(code, message),
       onRetry: (error, delayMs) => this.#retrying(error, delayMs),
     });
-    this.#recovery = new Recovery(this.#session, (code, message) => this.#warn(code, message));
     this.#asker = new SourceAsker({
       endpoint: () => host.questions(),
       tls: options.fromTls,
@@ -71,7 +64,7 @@ export class SyncJob {
     const parts = this.#parts;
     if (this.#phase === 'connecting') this.#stopConnecting();
     else if (parts?.pump.phase === 'stream') this.#beginDrain(parts);
-    else this.#session.abort(new NaruError('STOPPED_EARLY', 'Stopped while the target was away'));
+    else this.#side.abort(new NaruError('STOPPED_EARLY', 'Stopped while the target was away'));
     parts?.pump.stop();
   }
 
@@ -85,7 +78,7 @@ export class SyncJob {
   abort(reason: NaruError): void {
     this.#failure ??= reason;
     this.#connecting.abort(reason);
-    this.#session.abort(reason);
+    this.#side.abort(reason);
     this.#parts?.link.abort(reason);
     this.#parts?.pump.stop();
   }
@@ -95,23 +88,14 @@ export class SyncJob {
    * left. `lookForKeys`: the target's own keys count. Rejects with NaruError.
    */
   async check(lookForKeys: boolean): Promise<{ source: NodeFacts; target: CheckedTarget }> {
-    const client = await this.#session.open();
-    const { signal } = this.#connecting;
-    signal.addEventListener('abort', () => client.connection.destroy(signal.reason));
     try {
       const source = await this.#asker.facts();
-      const { onConflict = lookForKeys ? undefined : 'overwrite', functions, lossy } = this.#options;
-      const target = await checkTarget(
-        this.#session,
-        client,
-        { facts: source, node: this.#host.node },
-        { onConflict, functions, lossy },
-        (code, message) => this.#warn(code, message),
-      );
-      this.#checked = { source, target, client };
+      const { onConflict = lookForKeys ? undefined : 'overwrite' } = this.#options;
+      const target = await this.#side.open({ facts: source, node: this.#host.node }, onConflict);
+      this.#checked = { source, target };
       return { source, target };
     } catch (error) {
-      client.connection.destroy();
+      this.#side.abort(toNaruError(error));
       this.#asker.close();
       throw error;
     }
@@ -126,6 +110,7 @@ export class SyncJob {
       this.#phase = 'done';
     } catch (error) {
       const failure = await this.#explained(toNaruError(error));
+      if (this.#phase === 'connecting') this.#side.abort(failure);
       await this.#abandon();
       throw failure;
     } finally {
@@ -161,22 +146,19 @@ export class SyncJob {
   #stopConnecting(): void {
     const reason = new NaruError('STOPPED_EARLY', 'Stopped before the full copy began');
     this.#connecting.abort(reason);
-    this.#session.abort(reason);
+    this.#side.abort(reason);
     this.#parts?.link.abort(reason);
   }
 
-  async #start({ source, target: checked, client }: Checked, protectTarget: boolean): Promise<Assembly> {
-    const { facts: targetFacts, dialect, losses, commands } = checked;
-    const tables = { source: await this.#asker.commands(), target: commands };
+  async #start({ source, target: checked }: Checked, protectTarget: boolean): Promise<Assembly> {
+    const { facts: targetFacts } = checked;
     const parts = await assemble({
       options: this.#options,
       sourceNode: this.#host.node,
-      targetNode: this.#session.node,
       sourceFacts: source,
-      targetAheadMs: targetFacts.aheadMs,
-      dialect,
-      losses,
-      tables,
+      sourceCommands: await this.#asker.commands(),
+      side: this.#side,
+      checked,
       protectTarget,
       link: {
         onSnapshotStart: (replid, offset) => this.#host.onStarted({ replid, offset }),
@@ -196,7 +178,6 @@ export class SyncJob {
       },
       target: {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
-        onRefused: (offset) => this.#recovery.refused(offset),
         onFailure: (error) => this.#targetFailed(error),
       },
       stream: () => this.#host.stream(),
@@ -210,7 +191,7 @@ export class SyncJob {
     this.#connecting.signal.throwIfAborted();
     await parts.link.start();
     this.#phase = 'snapshot';
-    parts.target.attach(client.connection, this.#isExact(parts), 0, 0);
+    this.#side.begin(this.#isExact(parts));
     return parts;
   }
 
@@ -237,12 +218,12 @@ export class SyncJob {
   #onAcked(parts: Assembly, offset: number, db: number, checkpointed: boolean): void {
     const { acker, spool, pump, link, recopier, target } = parts;
     if (pump.phase === 'stream' && recopier?.ranLate(offset)) {
-      target.fail(this.#recovery.ranLate());
+      target.fail(this.#side.ranLate());
       return;
     }
     acker.ack(offset, db, checkpointed);
-    if (checkpointed) this.#session.proved();
-    const released = this.#recovery.releasable(offset);
+    if (checkpointed) this.#side.proved();
+    const released = this.#side.releasable(offset);
     spool.release(released);
     recopier?.acked(offset, released);
     if (pump.phase === 'stream') link.applied(link.streamOffset(offset));
@@ -279,7 +260,7 @@ export class SyncJob {
 
   #drainIsLate(parts: Assembly): void {
     this.#late = true;
-    this.#session.abort(this.#notDrained(parts));
+    this.#side.abort(this.#notDrained(parts));
     parts.pump.stop();
   }
 
@@ -299,8 +280,7 @@ export class SyncJob {
   }
 
   #targetFailed(error: NaruError): void {
-    const copies = error.code === 'COMMAND_REFUSED' && this.#parts?.recopier !== undefined;
-    if (error.retry || copies) this.#targetLost = error;
+    if (this.#side.canRecover(error, this.#parts)) this.#targetLost = error;
     else this.#failure ??= error;
     this.#parts?.pump.stop();
   }
@@ -313,7 +293,7 @@ export class SyncJob {
 
   async #recover(parts: Assembly, cause: NaruError): Promise<void> {
     try {
-      await this.#recovery.recover(parts, cause, this.#isExact(parts));
+      await this.#side.recover(parts, cause, this.#isExact(parts));
       this.#targetLost = undefined;
       this.#waiting = undefined;
     } catch (error) {
@@ -339,34 +319,17 @@ export class SyncJob {
 
   // ---- the end
 
-  /** The target may break even now: then it has to show that it still holds what it acknowledged. */
   async #finish(parts: Assembly): Promise<void> {
     await parts.link.stop();
-    for (let connection = parts.target.detach(); ; ) {
-      try {
-        if (connection === undefined) {
-          throw this.#targetLost ?? this.#failure ?? new Error('No connection to the target');
-        }
-        await this.#session.finish(connection);
-        return;
-      } catch (error) {
-        const back = await this.#session.reopen(toNaruError(error));
-        connection = back.connection;
-        // Gone without a restart: the try before has removed it, and only the answer was lost.
-        if (back.checkpoint !== undefined || back.restarted) {
-          this.#recovery.checkLoss(parts, back.connection, back.checkpoint, this.#isExact(parts));
-        }
-      }
-    }
+    await this.#side.finish(parts, this.#isExact(parts), this.#targetLost ?? this.#failure);
   }
 
   /** After a failure: Naru's own keys are removed from the target where that can be done. */
   async #abandon(): Promise<void> {
     this.#watching.abort();
     if (this.#parts === undefined || this.#phase === 'connecting') return;
-    const { target, acker } = this.#parts;
-    target.detach()?.destroy();
-    await this.#session.cleanUp([0, acker.acked.db, ...this.#targetDbs]);
+    const { acker } = this.#parts;
+    await this.#side.cleanUp([0, acker.acked.db, ...this.#targetDbs]);
   }
 
   async #close(): Promise<void> {
@@ -387,5 +350,4 @@ export class SyncJob {
 interface Checked {
   source: NodeFacts;
   target: CheckedTarget;
-  client: RespClient;
 }

@@ -132,6 +132,11 @@ const table = {
     exit: 1,
     advice: 'The target refused a write: see its answer in the message.',
   },
+  TARGET_MOVED: {
+    policy: 'retry',
+    exit: 1,
+    advice: "The target's slots or roles have changed: Naru finds out anew and goes on.",
+  },
   COMMAND_REFUSED: {
     policy: 'stop',
     exit: 1,

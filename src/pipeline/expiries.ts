@@ -52,7 +52,7 @@ export class Expiries {
   #replaceTime(command: CommandView, db: number, name: string, unitMs: number): boolean {
     const at = this.#absolute(command, 2, unitMs);
     if (command.argc < 3 || at === undefined) return false;
-    const out = this.#begin(db, command.argc, name);
+    const out = this.#begin(command, db, command.argc, name);
     this.#copy(out, command, 1, 2);
     out.argText(at);
     this.#copy(out, command, 3, command.argc);
@@ -63,7 +63,7 @@ export class Expiries {
   #setex(command: CommandView, db: number, unitMs: number): boolean {
     const at = this.#absolute(command, 2, unitMs);
     if (command.argc !== 4 || at === undefined) return false;
-    const out = this.#begin(db, this.#setTakesPxat ? 5 : 3, 'SET');
+    const out = this.#begin(command, db, this.#setTakesPxat ? 5 : 3, 'SET');
     this.#copy(out, command, 1, 2);
     this.#copy(out, command, 3, 4);
     this.#endSet(out, command, db, at);
@@ -81,7 +81,7 @@ export class Expiries {
       const at = this.#absolute(command, index + 1, word === 'EX' ? 1000 : 1);
       if (at === undefined) return false;
       if (first === 3 && !this.#setTakesPxat) return this.#setAndExpire(command, db, index, at);
-      const out = this.#begin(db, command.argc, command.text(0));
+      const out = this.#begin(command, db, command.argc, command.text(0));
       this.#copy(out, command, 1, index);
       out.argText('PXAT');
       out.argText(at);
@@ -94,7 +94,7 @@ export class Expiries {
 
   /** A SET without the option at `index`. What the source propagates was done there: a condition that SET has (NX, XX) holds. */
   #setAndExpire(command: CommandView, db: number, index: number, at: string): boolean {
-    const out = this.#begin(db, command.argc - 2, 'SET');
+    const out = this.#begin(command, db, command.argc - 2, 'SET');
     this.#copy(out, command, 1, index);
     this.#copy(out, command, index + 2, command.argc);
     this.#endSet(out, command, db, at);
@@ -110,7 +110,7 @@ export class Expiries {
       return;
     }
     this.#end(command);
-    const expire = this.#begin(db, 3, 'PEXPIREAT');
+    const expire = this.#begin(command, db, 3, 'PEXPIREAT');
     this.#copy(expire, command, 1, 2);
     expire.argText(at);
     this.#target.endWrite(command.offset, false);
@@ -131,7 +131,7 @@ export class Expiries {
 
   /** RESTORE-ASKING is for a cluster's own use: a target takes RESTORE. */
   #restoreAs(command: CommandView, db: number, at: string | undefined): boolean {
-    const out = this.#begin(db, command.argc + (at === undefined ? 0 : 1), 'RESTORE');
+    const out = this.#begin(command, db, command.argc + (at === undefined ? 0 : 1), 'RESTORE');
     this.#copy(out, command, 1, 2);
     if (at === undefined) this.#copy(out, command, 2, 3);
     else out.argText(at);
@@ -148,8 +148,9 @@ export class Expiries {
       : String(Math.max(this.#arrivalMs(command.offset) + value * unitMs, 1));
   }
 
-  #begin(db: number, argc: number, name: string): RawCommandSink {
-    const out = this.#target.beginWrite(db);
+  #begin(command: CommandView, db: number, argc: number, name: string): RawCommandSink {
+    const { buf, argStart, argEnd } = command;
+    const out = this.#target.beginWrite(db, buf, argStart[1] as number, argEnd[1] as number);
     out.begin(argc);
     out.argText(name);
     return out;

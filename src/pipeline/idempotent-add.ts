@@ -43,7 +43,7 @@ function trimWords(command: CommandView, index: number): number {
 
 /** The command without its arguments `from` to `to`. */
 function write(command: CommandView, target: Target, db: number, from: number, to: number): void {
-  const out = target.beginWrite(db);
+  const out = target.beginWrite(db, command.buf, command.argStart[1] as number, command.argEnd[1] as number);
   out.begin(command.argc - (to - from));
   for (let index = 0; index < command.argc; index++) {
     if (index >= from && index < to) continue;

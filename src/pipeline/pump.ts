@@ -68,6 +68,11 @@ export class Pump {
     this.#woken.wake();
   }
 
+  /** Something that it waits for may have changed. */
+  nudge(): void {
+    this.#woken.wake();
+  }
+
   /** Makes `run` return as soon as it can. */
   stop(): void {
     this.#stopped = true;
@@ -125,7 +130,7 @@ export class Pump {
     const { spool, target, recopier } = this.#options;
     this.#stopped = false;
     while (!this.#stopped) {
-      if (recopier?.wantsToRead) {
+      if (recopier?.wantsToRead && this.#phase === 'stream') {
         await this.#unlessStopped(recopier.read());
         if (!this.#stopped) this.#options.stream.settle();
         continue;

@@ -29,6 +29,9 @@ export interface StreamApplierOptions {
   onGetAck(offset: number): void;
 }
 
+/** A command that passes by can have any key: only a target of one node takes it (see Target). */
+const NO_KEY = Buffer.alloc(0);
+
 /** Gives a source's stream of commands to a target: knows what they mean, keeps database and transaction, makes expiries absolute. */
 export class StreamApplier implements StreamSink {
   readonly #target: Target;
@@ -80,14 +83,14 @@ export class StreamApplier implements StreamSink {
 
   /** Values were read: some may hold for where the stream is now. */
   settle(): void {
-    this.#reached(this.#at);
+    this.#reached(this.#at, true);
   }
 
-  #reached(offset: number): void {
+  #reached(offset: number, again = false): void {
     this.#at = offset;
     if (this.inTransaction) return;
     // Before the target may commit: a checkpoint behind a held key's position has its value in it.
-    this.#recopier?.settle(offset, this.#writeHeld);
+    this.#recopier?.settle(offset, again, this.#writeHeld);
     if (offset > this.#doneTo) this.#target.reached(offset, this.db);
   }
 
@@ -189,10 +192,11 @@ export class StreamApplier implements StreamSink {
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
   #swapDb(command: CommandView): void {
     this.#swapHeld(command);
-    const out = this.#target.beginWrite(0);
+    const key = Buffer.from(this.#options.checkpointKey);
+    const out = this.#target.beginWrite(0, key, 0, key.length);
     out.begin(2);
     out.argText('DEL');
-    out.argText(this.#options.checkpointKey);
+    out.arg(key, 0, key.length);
     out.end();
     this.#target.endWrite(command.offset, false);
     this.#target.command(command, this.db);
@@ -207,7 +211,7 @@ export class StreamApplier implements StreamSink {
     this.#bigTaken = OF_KEYS[action] === 1 && this.#recopier?.takesBig(command) === true;
     this.#forwardBig = !leftOut && !this.#bigTaken && command.offset >= this.#doneTo;
     if (leftOut) this.leftOut++;
-    else if (this.#forwardBig) this.#big = this.#target.beginWrite(this.db);
+    else if (this.#forwardBig) this.#big = this.#target.beginWrite(this.db, NO_KEY, 0, 0);
   }
 
   bigCommandPart(buf: Buffer, start: number, end: number): void {
@@ -226,7 +230,7 @@ export class StreamApplier implements StreamSink {
   }
 
   #expireAt(key: Buffer, atMs: number, offset: number): void {
-    const out = this.#target.beginWrite(this.db);
+    const out = this.#target.beginWrite(this.db, key, 0, key.length);
     out.begin(3);
     out.argText('PEXPIREAT');
     out.arg(key, 0, key.length);

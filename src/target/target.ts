@@ -37,8 +37,8 @@ export interface Target {
   set(command: CommandView, db: number): void;
   /** A command as it stands. */
   command(command: CommandView, db: number): void;
-  /** A command that is written argument by argument, or part by part (`raw`), between `beginWrite` and `endWrite`. */
-  beginWrite(db: number): RawCommandSink;
+  /** A command about the key `buf[keyStart, keyEnd)` that is written argument by argument, or part by part (`raw`), until `endWrite`. */
+  beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink;
   /** `counted`: it is a command of the source's, not one that follows from it. */
   endWrite(offset: number, counted?: boolean): void;
   /**

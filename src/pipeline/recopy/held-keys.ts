@@ -29,8 +29,8 @@ const UNREAD = Number.POSITIVE_INFINITY;
  */
 export class HeldKeys {
   readonly #held = new Map<string, HeldKey>();
-  /** in the order of `until` */
-  #written: HeldKey[] = [];
+  /** What was written, and the offset behind which the target has to acknowledge that. */
+  #written: { held: HeldKey; doneBehind: number }[] = [];
   #unread = 0;
   #bytes = 0;
   /** the smallest `until` of those that are read; Infinity: none is */
@@ -81,11 +81,11 @@ export class HeldKeys {
     }
   }
 
-  /** Up to `count` keys without a value. */
-  toRead(count: number): HeldKey[] {
+  /** Up to `count` keys without a value, of those that may be written. */
+  toRead(count: number, mayWrite: (key: Buffer) => boolean = () => true): HeldKey[] {
     const keys: HeldKey[] = [];
     for (const held of this.#held.values()) {
-      if (held.value === undefined) keys.push(held);
+      if (held.value === undefined && mayWrite(held.key)) keys.push(held);
       if (keys.length === count) break;
     }
     return keys;
@@ -102,8 +102,11 @@ export class HeldKeys {
     this.#last = Math.max(this.#last, until);
   }
 
-  /** Takes out what is to be written now that everything before `offset` is applied. */
-  release(offset: number, write: (held: HeldKey, value: KeyValue) => void): void {
+  /**
+   * Takes out what is to be written now that everything before `offset` is applied. `again`: the target may have acknowledged `offset` before, so
+   * that only what it acknowledges behind it holds what is written now.
+   */
+  release(offset: number, again: boolean, write: (held: HeldKey, value: KeyValue) => void): void {
     if (offset < this.#due) return;
     const due: HeldKey[] = [];
     let next = UNREAD;
@@ -117,26 +120,33 @@ export class HeldKeys {
     }
     this.#due = next;
     due.sort((a, b) => a.until - b.until);
-    for (const held of due) write(held, held.value as KeyValue);
-    this.#written.push(...due);
+    const doneBehind = again ? offset : offset - 1;
+    for (const held of due) {
+      write(held, held.value as KeyValue);
+      this.#written.push({ held, doneBehind });
+    }
   }
 
   /** Everything before `offset` is in the target for good. */
   acked(offset: number): void {
-    let done = 0;
-    for (const { until, value } of this.#written) {
-      if (until > offset) break;
-      this.#bytes -= bytesOf(value as KeyValue);
-      done++;
-    }
-    if (done > 0) this.#written = this.#written.slice(done);
+    if (this.#written.length === 0) return;
+    this.#written = this.#written.filter(({ held, doneBehind }) => {
+      if (doneBehind >= offset) return true;
+      this.#bytes -= bytesOf(held.value as KeyValue);
+      return false;
+    });
   }
 
   /** The stream goes on at `offset`: what was written behind it is held again. */
   restart(offset: number): void {
-    const again = this.#written.filter((held) => held.until > offset);
-    this.#written = this.#written.filter((held) => held.until <= offset);
-    for (const held of again) {
+    const written = this.#written;
+    this.#written = [];
+    for (const each of written) {
+      const { held, doneBehind } = each;
+      if (doneBehind < offset) {
+        this.#written.push(each);
+        continue;
+      }
       const name = nameOf(held.db, held.key);
       if (this.#held.has(name)) {
         // What it is held for now may lie before `offset`, and its value will be the newer one.
@@ -146,6 +156,15 @@ export class HeldKeys {
       this.#held.set(name, held);
       this.#due = Math.min(this.#due, held.until);
     }
+  }
+
+  /** A target that can not go back: what it has not acknowledged is read anew. */
+  readAgain(): void {
+    for (const { held } of this.#written) {
+      this.#bytes -= bytesOf(held.value as KeyValue);
+      this.hold(held.db, held.key);
+    }
+    this.#written = [];
   }
 }
 

@@ -1,10 +1,11 @@
 import { NaruError } from '../../errors/errors.ts';
+import { keySlot } from '../../net/topology/slot.ts';
 import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import type { Action } from '../command-table.ts';
 import type { ExpiryWatch } from '../expiry/expiry-watch.ts';
-import { KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
+import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
 import type { KeyTable } from '../keys/key-table.ts';
 import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-keys.ts';
@@ -28,6 +29,12 @@ export interface PositionedReader {
 
 export interface RecopierOptions {
   readonly source: KeyTable;
+  /** of the source's commands */
+  readonly keys: KeyFinder;
+  /** Whether a command with these keys can be given to the target as it stands; absent: each can. */
+  readonly takes?: ((command: CommandView, found: KeyFinder, count: number) => boolean) | undefined;
+  /** Whether a key can be written now; absent: each can. */
+  readonly mayWrite?: ((key: Buffer) => boolean) | undefined;
   /** what the target knows */
   readonly target: KeyTable;
   readonly reader: PositionedReader;
@@ -35,6 +42,11 @@ export interface RecopierOptions {
   readonly expiries?: ExpiryWatch | undefined;
   /** A command that has no keys and that the target does not know; throws NaruError where that ends the run. */
   keyless(command: CommandView, db: number): void;
+}
+
+/** Tells of commands that were given to the target and may not have been done there: by offset and slot of a key. */
+export interface UndoneCommands {
+  has(offset: number, slot: number): boolean;
 }
 
 /** Keys in one question to the source. */
@@ -64,10 +76,14 @@ export class Recopier {
   /** commands whose keys only the source can tell; until it did, each command is taken that has keys */
   #unresolved: { args: Buffer[]; db: number }[] = [];
   #reading: Promise<void> | undefined;
+  /** what was given before this offset may not have been done, and is looked at again */
+  #look: { to: number; undone: UndoneCommands } | undefined;
+  /** all keys that are not read can not be written now either */
+  #blocked = false;
 
   constructor(options: RecopierOptions) {
     this.#options = options;
-    this.#finder = new KeyFinder(options.source);
+    this.#finder = options.keys;
     this.#expiries = options.expiries;
     this.#targetKnowsAll = knowsAll(options.target, options.source);
   }
@@ -80,7 +96,7 @@ export class Recopier {
   /** The source has to be asked, and may be. */
   get wantsToRead(): boolean {
     const { unread, bytes } = this.#keys;
-    return (unread > 0 || this.#unresolved.length > 0) && bytes < VALUE_BYTES_MAX;
+    return (unread > 0 || this.#unresolved.length > 0) && bytes < VALUE_BYTES_MAX && !this.#blocked;
   }
 
   /** Up to where the stream is needed at least; Infinity: not known yet. */
@@ -102,21 +118,24 @@ export class Recopier {
 
   #takes(command: CommandView, db: number, action: Action): boolean {
     const expiries = this.#expiries;
+    const { takes, target } = this.#options;
     const late = expiries?.isLate(command, action) === true;
     const watched = expiries?.concerns(command, action) === true;
-    const known = this.#isCalm && (this.#targetKnowsAll || this.#options.target.accepts(command));
-    if (known && !late && !watched) return false;
-    const mustBe = late || this.#mustBeCopied(command);
+    const known = this.#isCalm && (this.#targetKnowsAll || target.accepts(command));
+    if (known && !late && !watched && takes === undefined) return false;
+    const mustBe = late || (!known && this.#mustBeCopied(command));
     const count = this.#finder.find(command);
     if (count === NOT_FOUND) {
-      return known && !expiries?.lags(command) ? false : this.#takeUnresolved(command, db);
+      const fine = known && !expiries?.lags(command) && takes === undefined;
+      return fine ? false : this.#takeUnresolved(command, db);
     }
     if (count === 0) {
       if (mustBe) this.#options.keyless(command, db);
       return mustBe;
     }
+    const fits = takes === undefined || takes(command, this.#finder, count);
     const atRisk = watched && expiries?.atRisk(command, db, this.#finder, count) === true;
-    if (!mustBe && !atRisk && (known || !this.#touchesHeld(command, db, count))) return false;
+    if (!mustBe && !atRisk && fits && (known || !this.#touchesHeld(command, db, count))) return false;
     this.#hold(command, db, count);
     return true;
   }
@@ -145,6 +164,24 @@ export class Recopier {
     expiries?.follow(view, db, action);
   }
 
+  /** A key whose value in the target is not right. */
+  hold(db: number, key: Buffer): void {
+    this.#keys.hold(db, key);
+    this.#blocked = false;
+  }
+
+  /** What was given before the spool offset `to` may not have been done: the stream is looked at again up to there, and tells the keys. */
+  look(to: number, undone: UndoneCommands): void {
+    this.#look = { to, undone };
+    this.#keys.readAgain();
+    this.#blocked = false;
+  }
+
+  /** Keys that could not be written may be by now. */
+  unblock(): void {
+    this.#blocked = false;
+  }
+
   /** The source swapped two databases: what is held in one of them is wrong in the other. */
   swapped(a: number, b: number, offset: number): void {
     this.#expiries?.swapped(a, b, offset);
@@ -166,8 +203,8 @@ export class Recopier {
   }
 
   /** All of the stream before `offset` is applied: writes the values for which that is enough. */
-  settle(offset: number, write: (held: HeldKey, value: KeyValue) => void): void {
-    if (offset >= this.#keys.due) this.#keys.release(offset, write);
+  settle(offset: number, again: boolean, write: (held: HeldKey, value: KeyValue) => void): void {
+    if (offset >= this.#keys.due) this.#keys.release(offset, again, write);
   }
 
   /** Everything before `offset` is in the target, and nothing before `released` will be looked at again. */
@@ -199,16 +236,33 @@ export class Recopier {
       this.#keys.size === 0 &&
       this.#refused.size === 0 &&
       this.#refusals.size === 0 &&
-      this.#unresolved.length === 0
+      this.#unresolved.length === 0 &&
+      this.#look === undefined
     );
   }
 
   #mustBeCopied(command: CommandView): boolean {
+    if (this.#look !== undefined && this.#wasUndone(this.#look, command)) return true;
     if (this.#refused.has(command.offset)) return true;
     if (!this.#targetKnowsAll && !this.#options.target.accepts(command)) return true;
     return (
       this.#refusals.size > 0 && (this.#refusals.get(command.text(0).toUpperCase()) ?? 0) >= REFUSALS_MAX
     );
+  }
+
+  #wasUndone({ to, undone }: { to: number; undone: UndoneCommands }, command: CommandView): boolean {
+    if (command.offset >= to) {
+      this.#look = undefined;
+      return false;
+    }
+    const count = this.#finder.find(command);
+    for (let i = 0; i < count; i++) {
+      const index = this.#finder.positions[i] as number;
+      const { buf, argStart, argEnd } = command;
+      if (undone.has(command.offset, keySlot(buf, argStart[index] as number, argEnd[index] as number)))
+        return true;
+    }
+    return false;
   }
 
   #takeUnresolved(command: CommandView, db: number): boolean {
@@ -257,7 +311,11 @@ export class Recopier {
     const { reader } = this.#options;
     await this.#resolve();
     while (this.wantsToRead) {
-      const keys = this.#keys.toRead(READ_KEYS);
+      const keys = this.#keys.toRead(READ_KEYS, this.#options.mayWrite);
+      if (keys.length === 0) {
+        this.#blocked = true;
+        return;
+      }
       const { values, until } = await reader.read(keys);
       for (const [i, key] of keys.entries()) this.#keys.read(key, values[i] as KeyValue, until);
     }

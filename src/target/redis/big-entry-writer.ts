@@ -8,7 +8,7 @@ import type { Losses } from '../losses.ts';
 import type { OnConflict } from '../target.ts';
 import type { Dialect } from './dialect.ts';
 import { Kind } from './in-flight.ts';
-import type { Lane } from './lane.ts';
+import type { LaneWriter } from './lane-writer.ts';
 
 /** Names of keys that hold a large entry while it is being written begin so. Nobody else should write them. */
 export const PART_PREFIX = 'naru:part:';
@@ -28,7 +28,7 @@ export interface BigEntryOptions {
  * end, in one step, and only when no part was refused. So a key with the entry's name is always whole, whatever is killed meanwhile. What an
  * earlier try left is removed first.
  */
-export function bigEntryWriter(lane: Lane, entry: EntryView, options: BigEntryOptions): ValueSink {
+export function bigEntryWriter(lane: LaneWriter, entry: EntryView, options: BigEntryOptions): ValueSink {
   const { job, dialect, losses } = options;
   if (valueKind(entry.type) === 'stream' && !dialect.streams) {
     losses.entry('streams', entry);
@@ -90,12 +90,12 @@ function removeCommand({ unlink }: Dialect): string {
 
 /** Commands of one entry, written to a lane argument by argument. */
 class LaneCommands implements CommandSink {
-  readonly #lane: Lane;
+  readonly #lane: LaneWriter;
   readonly #db: number;
   readonly #offset: number;
   #output: Output;
 
-  constructor(lane: Lane, db: number, offset: number) {
+  constructor(lane: LaneWriter, db: number, offset: number) {
     this.#lane = lane;
     this.#db = db;
     this.#offset = offset;

@@ -14,7 +14,7 @@ import type { Losses } from '../losses.ts';
 import type { OnConflict } from '../target.ts';
 import { type Dialect, maySendModule } from './dialect.ts';
 import { Kind } from './in-flight.ts';
-import type { Lane } from './lane.ts';
+import type { LaneWriter } from './lane-writer.ts';
 import { type Payload, RestoreWriter } from './restore-writer.ts';
 import { StringPairs } from './string-pairs.ts';
 
@@ -25,7 +25,7 @@ import { StringPairs } from './string-pairs.ts';
  * else is a RESTORE: of the bytes as they stand in the RDB where the target reads their type, else of the same value in an older form.
  */
 export class EntryWriter {
-  readonly #lane: Lane;
+  readonly #lane: LaneWriter;
   readonly #dialect: Dialect;
   readonly #losses: Losses;
   readonly #overwrite: boolean;
@@ -35,7 +35,7 @@ export class EntryWriter {
   readonly #payload: Payload = { version: 0, type: 0, buf: Buffer.alloc(0), start: 0, end: 0 };
   #flavour: Flavour = 'redis';
 
-  constructor(lane: Lane, dialect: Dialect, losses: Losses, onConflict: OnConflict) {
+  constructor(lane: LaneWriter, dialect: Dialect, losses: Losses, onConflict: OnConflict) {
     this.#lane = lane;
     this.#dialect = dialect;
     this.#losses = losses;

@@ -18,7 +18,7 @@ export interface LaneListener {
   /** `checkpointed`: the target's checkpoint says so too; else there was nothing to write for these bytes. */
   onAcked(offset: number, db: number, checkpointed: boolean): void;
   /** The target refused the command at this offset; `onFailure` (COMMAND_REFUSED) follows when the answers of its transaction are all there. */
-  onRefused?(offset: number): void;
+  onRefused?(offset: number, text: string): void;
   onFailure(error: NaruError): void;
 }
 

@@ -1,6 +1,7 @@
 import { NaruError } from '../../errors/errors.ts';
 import { ARRAY, INTEGER, type ReplySink } from '../../protocol/resp/reply-scanner.ts';
 import { type InFlight, Kind } from './in-flight.ts';
+import { meaningOf } from './meaning.ts';
 import { refusal } from './refusal.ts';
 
 export interface LaneRepliesOptions {
@@ -10,7 +11,7 @@ export interface LaneRepliesOptions {
   /** the target does not know the module of the value at this offset; throws NaruError where that ends the run */
   moduleRefused(offset: number): void;
   /** the target refused the command of the stream at this offset; the lane breaks once all answers of its transaction are there */
-  commandRefused(offset: number): void;
+  commandRefused(offset: number, text: string): void;
   /** the oldest commit is done; `skipped` of its entries exist in the target and were passed over, `lost` can not be held there */
   onCommitted(skipped: number, lost: number): void;
 }
@@ -120,30 +121,31 @@ export class LaneReplies implements ReplySink {
   #refuse(text: string, index: number): void {
     const known = this.#inFlight.knows(index);
     const kind = known ? this.#inFlight.kind(index) : Kind.COMMAND;
-    if ((kind === Kind.ENTRY || kind === Kind.MODULE_ENTRY) && text.startsWith('BUSYKEY')) {
-      this.#exists(index);
-      return;
-    }
-    if ((kind === Kind.MODULE_ENTRY || kind === Kind.RECOPY) && /Bad data format/i.test(text)) {
-      this.#options.moduleRefused(this.#inFlight.offset(index));
-      if (kind === Kind.MODULE_ENTRY) this.#lost++;
-      return;
-    }
-    // Its time was up before it had its name.
-    if (kind === Kind.RENAME_EXPIRING && text.startsWith('ERR no such key')) return;
-    if (kind === Kind.FUNCTION && /^ERR Library \S+ already exists/i.test(text)) {
-      if (this.#options.skipExisting) return;
-      throw this.#error(
-        'KEY_EXISTS',
-        `A function library of the source exists in the target already: ${text}`,
-      );
+    switch (meaningOf(text, kind)) {
+      case 'exists':
+        if (kind !== Kind.FUNCTION) this.#exists(index);
+        else if (!this.#options.skipExisting) throw this.#libraryExists(text);
+        return;
+      case 'gone':
+        return;
+      case 'module':
+        this.#options.moduleRefused(this.#inFlight.offset(index));
+        if (kind === Kind.MODULE_ENTRY) this.#lost++;
+        return;
     }
     const place = known ? { offset: this.#inFlight.offset(index) } : {};
     const error = refusal(text, kind, { side: 'target', node: this.#options.node, ...place });
     if (error.code !== 'COMMAND_REFUSED' || !known) throw this.#refusedCommand ?? error;
     // There may be others in the transaction: all of them have to be known.
-    this.#options.commandRefused(this.#inFlight.offset(index));
+    this.#options.commandRefused(this.#inFlight.offset(index), error.message);
     this.#refusedCommand ??= error;
+  }
+
+  #libraryExists(text: string): NaruError {
+    return this.#error(
+      'KEY_EXISTS',
+      `A function library of the source exists in the target already: ${text}`,
+    );
   }
 
   #exists(index: number): void {

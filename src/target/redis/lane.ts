@@ -5,6 +5,7 @@ import { ReplyScanner } from '../../protocol/resp/reply-scanner.ts';
 import { InFlight, Kind } from './in-flight.ts';
 import type { LaneCounters, LaneListener, LaneOptions } from './lane-options.ts';
 import { LaneReplies } from './lane-replies.ts';
+import type { LaneWriter } from './lane-writer.ts';
 
 interface Commit {
   /** index of the first command that it does not stand for */
@@ -36,7 +37,7 @@ const REPLY_SPACE = 64 * 1024;
  *
  * Invariant: the checkpoint in the target never covers a write that was not done there.
  */
-export class Lane {
+export class Lane implements LaneWriter {
   readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0 };
   readonly output: Output;
   readonly #options: LaneOptions;
@@ -110,7 +111,7 @@ export class Lane {
         node: connection.node,
         skipExisting: this.#options.skipExisting,
         moduleRefused: this.#options.moduleRefused,
-        commandRefused: (offset) => this.#listener.onRefused?.(offset),
+        commandRefused: (offset, text) => this.#listener.onRefused?.(offset, text),
         onCommitted: (skipped, lost) => this.#committed(skipped, lost),
       }),
     );

@@ -110,7 +110,7 @@ export class RedisTarget implements Target {
     this.#lane.end(Kind.COMMAND, 1, command.offset);
   }
 
-  beginWrite(db: number): RawCommandSink {
+  beginWrite(db: number, _buf: Buffer, _keyStart: number, _keyEnd: number): RawCommandSink {
     return this.#lane.begin(db);
   }
 

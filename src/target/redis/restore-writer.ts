@@ -3,7 +3,7 @@ import type { EntryView } from '../../protocol/rdb/sink.ts';
 import { type Output, writeDecimal } from '../../protocol/resp/output.ts';
 import type { Dialect } from './dialect.ts';
 import { Kind } from './in-flight.ts';
-import type { Lane } from './lane.ts';
+import type { LaneWriter } from './lane-writer.ts';
 
 /** what stands behind a value in a payload: RDB version (2 bytes) and CRC-64 */
 const FOOTER_BYTES = 10;
@@ -30,14 +30,14 @@ export interface Payload {
  * (Redis cluster.c, restoreCommand and createDumpPayload.)
  */
 export class RestoreWriter {
-  readonly #lane: Lane;
+  readonly #lane: LaneWriter;
   readonly #dialect: Dialect;
   readonly #crc = new Crc64();
   readonly #footer = Buffer.alloc(FOOTER_BYTES);
   readonly #type = Buffer.alloc(1);
   readonly #digits = Buffer.allocUnsafe(DIGITS_MAX);
 
-  constructor(lane: Lane, dialect: Dialect) {
+  constructor(lane: LaneWriter, dialect: Dialect) {
     this.#lane = lane;
     this.#dialect = dialect;
   }

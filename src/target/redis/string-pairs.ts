@@ -2,7 +2,7 @@ import { lzfDecompress } from '../../protocol/bytes/lzf.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import { type Output, RUN_PAIR_BYTES_MAX, writeDecimal } from '../../protocol/resp/output.ts';
 import { Kind } from './in-flight.ts';
-import type { Lane } from './lane.ts';
+import type { LaneWriter } from './lane-writer.ts';
 
 /** More than two bulk headers (`$4096\r\n` and the CRLF behind, each), so that Output never changes the block within a pair. */
 const PAIR_OVERHEAD = 64;
@@ -10,10 +10,10 @@ const NO_VALUE = -1;
 
 /** Plain strings of a snapshot as pairs of an MSET. */
 export class StringPairs {
-  readonly #lane: Lane;
+  readonly #lane: LaneWriter;
   readonly #scratch: Buffer = Buffer.allocUnsafe(RUN_PAIR_BYTES_MAX);
 
-  constructor(lane: Lane) {
+  constructor(lane: LaneWriter) {
     this.#lane = lane;
   }
 

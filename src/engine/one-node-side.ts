@@ -1,0 +1,181 @@
+import { type Checkpoint, checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import { NaruError } from '../errors/errors.ts';
+import type { RespClient } from '../net/client.ts';
+import type { Connection } from '../net/connection.ts';
+import { RedisTarget } from '../target/redis/redis-target.ts';
+import type { OnConflict } from '../target/target.ts';
+import type { Place } from './acker.ts';
+import type { Assembly } from './assembly.ts';
+import { type CheckedTarget, checkTarget } from './checked-target.ts';
+import { toNaruError } from './error-event.ts';
+import type { CheckedNode, Warn } from './precheck.ts';
+import { answersLost } from './reading.ts';
+import { Refusals } from './refusals.ts';
+import { TargetSession } from './target-session.ts';
+import type { EngineTarget, MakeTarget, TargetSide } from './target-side.ts';
+
+export interface SideOptions {
+  options: ResolvedSyncOptions;
+  /** names the run at the target */
+  job: string;
+  warn: Warn;
+  onRetry(error: NaruError, delayMs: number): void;
+}
+
+/**
+ * One server as target. Its checkpoint stands in the transactions of the writes, so that it tells itself what it has done.
+ *
+ * Commands that were refused are in a transaction that the target did without them, so its checkpoint is behind them, and they are looked for.
+ */
+export class OneNodeSide implements TargetSide {
+  readonly #side: SideOptions;
+  readonly #session: TargetSession;
+  readonly #refusals: Refusals;
+  #client: RespClient | undefined;
+  #target!: RedisTarget;
+  /** commands that were refused and that nothing was done about yet: spool offset, what was answered */
+  #refused: [offset: number, text: string][] = [];
+  #ranLate = false;
+
+  constructor(side: SideOptions) {
+    const { options, job, warn, onRetry } = side;
+    this.#side = side;
+    this.#refusals = new Refusals(warn);
+    this.#session = new TargetSession({
+      endpoint: options.to,
+      tls: options.toTls,
+      connectTimeoutMs: options.connectTimeout,
+      giveUpAfterMs: options.giveUpAfter,
+      job,
+      checkpointKey: checkpointKey(job),
+      onRetry,
+    });
+  }
+
+  get node(): string {
+    return this.#session.node;
+  }
+
+  async open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
+    const client = await this.#session.open();
+    this.#client = client;
+    try {
+      const { options, warn } = this.#side;
+      return await checkTarget(this.#session, client, source, { ...options, onConflict }, warn);
+    } catch (error) {
+      client.connection.destroy();
+      throw error;
+    }
+  }
+
+  make({ acker, checked, listener }: MakeTarget): EngineTarget {
+    const { options, job } = this.#side;
+    const { dialect, losses } = checked;
+    this.#target = new RedisTarget(
+      {
+        inFlightBytes: options.inFlight,
+        onConflict: options.onConflict ?? 'overwrite',
+        job,
+        bigEntryBytes: options.bigKeySize,
+        dialect,
+        losses,
+        checkpointKey: checkpointKey(job),
+        checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
+      },
+      { ...listener, onRefused: (offset, text) => this.#refused.push([offset, text]) },
+    );
+    return this.#target;
+  }
+
+  begin(exact: boolean): void {
+    this.#target.attach((this.#client as RespClient).connection, exact, 0, 0);
+  }
+
+  ranLate(): NaruError {
+    this.#ranLate = true;
+    const text = 'Keys expired in the target before what it was sent had run';
+    return new NaruError('LINK_LOST', text, { side: 'target', node: this.node });
+  }
+
+  proved(): void {
+    this.#session.proved();
+  }
+
+  releasable(offset: number): number {
+    return this.#refusals.releasable(offset);
+  }
+
+  canRecover(error: NaruError, parts: Assembly | undefined): boolean {
+    return error.retry || (error.code === 'COMMAND_REFUSED' && parts?.recopier !== undefined);
+  }
+
+  async recover(parts: Assembly, cause: NaruError, exact: boolean): Promise<void> {
+    const refused = cause.code === 'COMMAND_REFUSED';
+    const own = refused || this.#ranLate;
+    this.#ranLate = false;
+    await this.#refusals.note(parts, this.#refused);
+    this.#refused = [];
+    const { connection, checkpoint } = await (own ? this.#session.renew() : this.#session.reopen(cause));
+    const place = this.#placeOf(parts, connection, checkpoint, exact);
+    // What the target did without our knowing when may have come too late for a key that expired there.
+    const unsure = parts.recopier !== undefined && parts.pump.phase === 'stream';
+    if (refused || unsure) this.#refusals.look(parts.acker.acked, place.offset);
+    this.#goOn(parts, connection, place, exact, own);
+  }
+
+  /** Throws TARGET_LOST_DATA, and closes the connection then. */
+  #placeOf(
+    parts: Assembly,
+    connection: Connection,
+    checkpoint: Checkpoint | undefined,
+    exact: boolean,
+  ): Place {
+    try {
+      return parts.acker.restartPlace(checkpoint, exact);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, own: boolean): void {
+    const { acker, pump, spool, recopier } = parts;
+    const unseen = place.offset - acker.acked.offset;
+    if (unseen > 0 && !own) this.#side.warn('ANSWERS_LOST', answersLost(unseen));
+    const from = this.#refusals.from(place);
+    acker.ack(place.offset, place.db, unseen > 0);
+    recopier?.restart(place.offset, from.offset);
+    pump.restart(from.offset, from.db, place.offset);
+    spool.release(from.offset);
+    this.#target.attach(connection, exact, place.offset, place.db);
+  }
+
+  /** The target may break even now: then it has to show that it still holds what it acknowledged. */
+  async finish(parts: Assembly, exact: boolean, lost: NaruError | undefined): Promise<void> {
+    for (let connection = this.#target.detach(); ; ) {
+      try {
+        if (connection === undefined) throw lost ?? new Error('No connection to the target');
+        await this.#session.finish(connection);
+        return;
+      } catch (error) {
+        const back = await this.#session.reopen(toNaruError(error));
+        connection = back.connection;
+        // Gone without a restart: the try before has removed it, and only the answer was lost.
+        if (back.checkpoint !== undefined || back.restarted) {
+          this.#placeOf(parts, back.connection, back.checkpoint, exact);
+        }
+      }
+    }
+  }
+
+  async cleanUp(dbs: Iterable<number>): Promise<void> {
+    this.#target?.detach()?.destroy();
+    await this.#session.cleanUp(dbs);
+  }
+
+  abort(reason: NaruError): void {
+    this.#client?.connection.destroy(reason);
+    this.#session.abort(reason);
+  }
+}

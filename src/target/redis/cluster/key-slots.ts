@@ -1,0 +1,43 @@
+import { keySlot, SLOTS } from '../../../net/topology/slot.ts';
+import type { CommandView } from '../../../protocol/resp/command-walker.ts';
+
+/** Finds the keys of a command (see pipeline/keys): argument indexes, as many as `find` returns; not more than 0: it has none, or they can't be told. */
+export interface FindsKeys {
+  find(command: CommandView): number;
+  readonly positions: Uint32Array;
+}
+
+/** A command's keys are in several slots. */
+export const SEVERAL: number = SLOTS;
+/** It has no keys. */
+export const NO_SLOT = -1;
+
+/** Commands that are the same as one for each of their keys, and how many arguments a key has with it. Nobody sees their replies. */
+const BY_KEY: ReadonlyMap<string, number> = new Map([
+  ['MSET', 2],
+  ['DEL', 1],
+  ['UNLINK', 1],
+  ['TOUCH', 1],
+]);
+
+/** Arguments of each key, its own included, where the command can be split; 0: it can not. */
+export function argumentsOfKey(command: CommandView): number {
+  const length = (command.argEnd[0] as number) - (command.argStart[0] as number);
+  if (length > 6) return 0;
+  return BY_KEY.get(command.text(0).toUpperCase()) ?? 0;
+}
+
+/** The slot of one key. */
+export function slotOfKey(command: CommandView, index: number): number {
+  return keySlot(command.buf, command.argStart[index] as number, command.argEnd[index] as number);
+}
+
+/** The one slot of the `count` keys that `found` has; SEVERAL, NO_SLOT. */
+export function slotOf(command: CommandView, found: FindsKeys, count: number): number {
+  if (count <= 0) return NO_SLOT;
+  const slot = slotOfKey(command, found.positions[0] as number);
+  for (let i = 1; i < count; i++) {
+    if (slotOfKey(command, found.positions[i] as number) !== slot) return SEVERAL;
+  }
+  return slot;
+}

@@ -1,0 +1,39 @@
+/** A place of the source, and how much of each lane was written when it was reached. */
+interface Mark {
+  readonly offset: number;
+  readonly db: number;
+  readonly written: readonly number[];
+}
+
+/** Up to where everything is answered, over all lanes: a place counts when each lane has answered what was written to it by then. */
+export class Marks {
+  readonly #marks: Mark[] = [];
+  #last = -1;
+
+  /** The offset of the newest mark. */
+  get last(): number {
+    return this.#last;
+  }
+
+  add(offset: number, db: number, written: readonly number[]): void {
+    this.#marks.push({ offset, db, written });
+    this.#last = offset;
+  }
+
+  clear(): void {
+    this.#marks.length = 0;
+    this.#last = -1;
+  }
+
+  /** Takes out the newest mark that counts, with those before it. */
+  take(answered: (lane: number) => number): { offset: number; db: number } | undefined {
+    let done = 0;
+    while (
+      done < this.#marks.length &&
+      (this.#marks[done] as Mark).written.every((n, lane) => answered(lane) >= n)
+    ) {
+      done++;
+    }
+    return this.#marks.splice(0, done).at(-1);
+  }
+}

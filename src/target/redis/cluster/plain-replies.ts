@@ -1,0 +1,144 @@
+import { NaruError } from '../../../errors/errors.ts';
+import { ARRAY, INTEGER, type ReplySink } from '../../../protocol/resp/reply-scanner.ts';
+import { type InFlight, Kind } from '../in-flight.ts';
+import type { LaneCounters } from '../lane-options.ts';
+import { meaningOf } from '../meaning.ts';
+import { refusal } from '../refusal.ts';
+import type { PlainLaneListener, PlainLaneOptions } from './plain-lane.ts';
+
+/**
+ * Knows what each reply is for, counts what is done, and tells what is not.
+ *
+ * The commands of a transaction are answered `+QUEUED`, and with their results inside the reply to EXEC; where one could not be queued none of
+ * them is done.
+ */
+export class PlainReplies implements ReplySink {
+  readonly #inFlight: InFlight;
+  readonly #options: PlainLaneOptions;
+  readonly #listener: PlainLaneListener;
+  readonly #counters: LaneCounters;
+  #node = '';
+  /** the transaction whose EXEC is answered now: index of its first command, of the next result; -1: none is */
+  #first = 0;
+  #result = -1;
+  #results = 0;
+
+  constructor(
+    inFlight: InFlight,
+    options: PlainLaneOptions,
+    listener: PlainLaneListener,
+    counters: LaneCounters,
+  ) {
+    this.#inFlight = inFlight;
+    this.#options = options;
+    this.#listener = listener;
+    this.#counters = counters;
+  }
+
+  clear(node: string): void {
+    this.#node = node;
+    this.#result = -1;
+  }
+
+  reply(kind: number, value: number, depth: number): void {
+    if (depth > 1) return;
+    if (depth === 1) {
+      if (this.#result >= 0) this.#done(kind, value, this.#nextResult());
+      return;
+    }
+    const index = this.#next();
+    if (this.#inFlight.kind(index) !== Kind.EXEC) this.#done(kind, value, index);
+    else if (kind === ARRAY && value === this.#inFlight.count(index)) this.#beginResults(index, value);
+    else throw this.#error('INTERNAL', 'The target did not run a transaction, and did not say why');
+  }
+
+  error(text: string, depth: number): void {
+    if (depth > 1 || (depth === 1 && this.#result < 0)) return;
+    const index = depth === 1 ? this.#nextResult() : this.#next();
+    if (this.#inFlight.kind(index) === Kind.EXEC) this.#notRun(text, index);
+    else this.#undone(text, index);
+  }
+
+  #next(): number {
+    const index = this.#inFlight.tail;
+    if (index === this.#inFlight.head)
+      throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
+    this.#inFlight.tail = index + 1;
+    return index;
+  }
+
+  #beginResults(index: number, count: number): void {
+    this.#first = index - count;
+    this.#results = count;
+    this.#result = count === 0 ? -1 : 0;
+  }
+
+  #nextResult(): number {
+    const index = this.#first + this.#result++;
+    if (this.#result === this.#results) this.#result = -1;
+    return index;
+  }
+
+  /** `+QUEUED` looks like success too: what is counted for it is right unless the transaction is not run, and then it is copied again. */
+  #done(kind: number, value: number, index: number): void {
+    const what = this.#inFlight.kind(index);
+    const exists =
+      kind === INTEGER && value === 0 && (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING);
+    if (exists) this.#exists(index);
+    else if (index >= this.#inFlight.tail - 1) this.#count(what, this.#inFlight.count(index));
+  }
+
+  #count(kind: Kind, count: number): void {
+    const counters = this.#counters;
+    if (kind >= Kind.ENTRY && kind <= Kind.MODULE_ENTRY) counters.keys += count;
+    else if (kind === Kind.COMMAND) counters.commands += count;
+    else if (kind === Kind.RECOPY) counters.recopied += count;
+  }
+
+  #undone(text: string, index: number): void {
+    const kind = this.#inFlight.kind(index);
+    const offset = this.#inFlight.offset(index);
+    switch (meaningOf(text, kind)) {
+      case 'exists':
+        if (kind !== Kind.FUNCTION) this.#exists(index);
+        else if (!this.#options.skipExisting) {
+          throw this.#error(
+            'KEY_EXISTS',
+            `A function library of the source exists in the target already: ${text}`,
+          );
+        }
+        return;
+      case 'gone':
+        return;
+      case 'module':
+        this.#options.moduleRefused(offset);
+        return;
+      case 'moved':
+        this.#listener.onUndone(offset, text, kind);
+        return;
+      case 'refused': {
+        const error = refusal(text, kind, { side: 'target', node: this.#node, offset });
+        if (error.code !== 'COMMAND_REFUSED') throw error;
+        this.#listener.onUndone(offset, text, kind);
+      }
+    }
+  }
+
+  /** EXECABORT: none of the commands is done. Those that were refused have been told; the others are now. */
+  #notRun(text: string, index: number): void {
+    const count = this.#inFlight.count(index);
+    for (let i = index - count; i < index; i++) {
+      this.#listener.onUndone(this.#inFlight.offset(i), text, this.#inFlight.kind(i));
+    }
+  }
+
+  #exists(index: number): void {
+    if (this.#options.skipExisting) this.#counters.skipped++;
+    else throw this.#error('KEY_EXISTS', 'A key of the source exists in the target already', index);
+  }
+
+  #error(code: 'INTERNAL' | 'KEY_EXISTS', message: string, index?: number): NaruError {
+    const place = index === undefined ? {} : { offset: this.#inFlight.offset(index) };
+    return new NaruError(code, message, { side: 'target', node: this.#node, ...place });
+  }
+}

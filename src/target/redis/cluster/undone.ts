@@ -1,0 +1,32 @@
+import { Kind } from '../in-flight.ts';
+
+/** What a target of several nodes did not do, or may not have done. Offsets are the source's. */
+export class Undone {
+  readonly #offsets = new Set<number>();
+  readonly #lost: { slots: ReadonlySet<number>; from: number }[] = [];
+  /** what was answered to commands of the stream that were refused for good, by offset */
+  readonly refused: Map<number, string> = new Map();
+
+  /** The node did not do what stands at this offset. */
+  add(offset: number, text: string, kind: Kind): void {
+    this.#offsets.add(offset);
+    const passes = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN|EXECABORT) /.test(text);
+    if (kind === Kind.COMMAND && !passes) this.refused.set(offset, text);
+  }
+
+  /** Nobody can tell what a node did of what stands at `from` and behind it, as far as it is for these slots. */
+  lose(slots: ReadonlySet<number>, from: number): void {
+    this.#lost.push({ slots, from });
+  }
+
+  /** Whether what stands at this offset, for this slot, may not have been done. */
+  has(offset: number, slot: number): boolean {
+    if (this.#offsets.has(offset)) return true;
+    return this.#lost.some(({ slots, from }) => offset >= from && slots.has(slot));
+  }
+
+  /** The same for what concerns all slots of a node. */
+  hasKeyless(offset: number): boolean {
+    return this.#offsets.has(offset) || this.#lost.some(({ from }) => offset >= from);
+  }
+}
