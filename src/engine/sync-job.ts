@@ -337,7 +337,7 @@ export class SyncJob {
     this.#host.turns.give(this);
     clearTimeout(this.#drainTimer);
     this.#asker.close();
-    this.#checked?.client.connection.destroy();
+    this.#side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));
     await this.#parts?.link.stop();
     await this.#parts?.spool.close();
   }
