@@ -25,6 +25,8 @@ export class ClusterWriter {
   #owners: string[] = [];
   #running: Promise<void> = Promise.resolve();
   #stopping = false;
+  #onPaused: (() => void) | undefined;
+  #resume: (() => void) | undefined;
   #written = 0;
   #waiters: { at: number; resolve(): void }[] = [];
 
@@ -41,6 +43,18 @@ export class ClusterWriter {
     writer.#running = writer.#loop();
     writer.#running.catch(() => {});
     return writer;
+  }
+
+  /** Resolves when all that was sent is answered; no more is sent. */
+  pause(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onPaused = resolve;
+      this.#running.catch(reject);
+    });
+  }
+
+  resume(): void {
+    this.#resume?.();
   }
 
   /** Resolves when so many more commands are answered. */
@@ -70,11 +84,20 @@ export class ClusterWriter {
 
   async #loop(): Promise<void> {
     while (!this.#stopping) {
+      if (this.#onPaused !== undefined) await this.#rest(this.#onPaused);
       const groups = Array.from({ length: 30 }, () => this.#group());
       await Promise.all(groups.map((group) => this.#write(group)));
       for (const { at, resolve } of this.#waiters) if (this.#written >= at) resolve();
       this.#waiters = this.#waiters.filter(({ at }) => this.#written < at);
     }
+  }
+
+  async #rest(paused: () => void): Promise<void> {
+    this.#onPaused = undefined;
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+      paused();
+    });
   }
 
   /** Commands of one slot, to be sent in one go. */

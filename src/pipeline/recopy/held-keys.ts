@@ -81,14 +81,28 @@ export class HeldKeys {
     }
   }
 
-  /** Up to `count` keys without a value, of those that may be written. */
-  toRead(count: number, mayWrite: (key: Buffer) => boolean = () => true): HeldKey[] {
+  /** Up to `count` keys without a value, of those that may be written; `groupOf` gives the same for all of them. */
+  toRead(
+    count: number,
+    mayWrite: (key: Buffer) => boolean = () => true,
+    groupOf?: (key: Buffer) => number,
+  ): HeldKey[] {
     const keys: HeldKey[] = [];
+    let group: number | undefined;
     for (const held of this.#held.values()) {
-      if (held.value === undefined && mayWrite(held.key)) keys.push(held);
+      if (held.value !== undefined || !mayWrite(held.key)) continue;
+      const own = groupOf?.(held.key);
+      if (keys.length > 0 && own !== group) continue;
+      group = own;
+      keys.push(held);
       if (keys.length === count) break;
     }
     return keys;
+  }
+
+  /** Lets go of a key that has no value: it is somebody else's. */
+  drop({ db, key, value }: HeldKey): void {
+    if (value === undefined && this.#held.delete(nameOf(db, key))) this.#unread--;
   }
 
   /** What a key held when all of the stream before `until` was done. */

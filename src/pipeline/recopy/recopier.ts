@@ -14,7 +14,8 @@ import { viewOfBig } from './view-of-big.ts';
 
 /** What a source holds at several keys, at one position. */
 export interface PositionedValues {
-  readonly values: readonly KeyValue[];
+  /** of the first keys that were asked for, at least one; undefined: the source has it no more, and another one does */
+  readonly values: readonly (KeyValue | undefined)[];
   /** spool offset: the values hold all of the stream before it, and nothing behind it */
   readonly until: number;
 }
@@ -40,6 +41,10 @@ export interface RecopierOptions {
   readonly reader: PositionedReader;
   /** tells which keys the target expires too early; undefined: it is not looked for */
   readonly expiries?: ExpiryWatch | undefined;
+  /** Keys may be asked for in one question only where this gives the same for them (the slot, in a cluster); absent: all may. */
+  groupOf?(key: Buffer): number;
+  /** Another source of the same run has this key: it will see to it. */
+  onElsewhere?(key: Buffer): void;
   /** A command that has no keys and that the target does not know; throws NaruError where that ends the run. */
   keyless(command: CommandView, db: number): void;
 }
@@ -308,16 +313,23 @@ export class Recopier {
   }
 
   async #read(): Promise<void> {
-    const { reader } = this.#options;
+    const { reader, mayWrite, groupOf, onElsewhere } = this.#options;
     await this.#resolve();
     while (this.wantsToRead) {
-      const keys = this.#keys.toRead(READ_KEYS, this.#options.mayWrite);
+      const keys = this.#keys.toRead(READ_KEYS, mayWrite, groupOf);
       if (keys.length === 0) {
         this.#blocked = true;
         return;
       }
       const { values, until } = await reader.read(keys);
-      for (const [i, key] of keys.entries()) this.#keys.read(key, values[i] as KeyValue, until);
+      for (const [i, value] of values.entries()) {
+        const held = keys[i] as HeldKey;
+        if (value !== undefined) this.#keys.read(held, value, until);
+        else {
+          this.#keys.drop(held);
+          onElsewhere?.(held.key);
+        }
+      }
     }
   }
 

@@ -27,7 +27,8 @@ export interface PositionedValue {
 }
 
 export interface PositionedReading {
-  readonly values: readonly PositionedValue[];
+  /** Of the first keys that were asked for, at least one. Undefined: another node of the cluster has the key. */
+  readonly values: readonly (PositionedValue | undefined)[];
   /** the source's replication offset at which all of them were true */
   readonly offset: number;
 }
@@ -39,6 +40,8 @@ export interface PositionedReading {
  *
  * A server runs nothing else in the meantime, and master_repl_offset stands behind the last write that it propagated. A source that fails
  * over speaks of another history for a moment: it is asked again until it is that of the stream.
+ *
+ * In a cluster all keys of one transaction have to be of one slot. MOVED and ASK say that another node has it, or has that key already.
  */
 export class PositionedReader {
   readonly #options: PositionedReaderOptions;
@@ -54,7 +57,7 @@ export class PositionedReader {
     for (;;) {
       let failure: NaruError;
       try {
-        const reading = await this.#ask(keys);
+        const reading = await this.#askCluster(keys);
         if (reading !== undefined) {
           this.#outage.over();
           return reading;
@@ -70,6 +73,17 @@ export class PositionedReader {
         throw this.#error('GAVE_UP', `The source can not be asked: ${failure.message}`);
       onRetry(failure, waitMs);
       await delay(waitMs, signal);
+    }
+  }
+
+  async #askCluster(keys: readonly { db: number; key: Buffer }[]): Promise<PositionedReading | undefined> {
+    try {
+      return await this.#ask(keys);
+    } catch (error) {
+      if (!(error instanceof Elsewhere)) throw error;
+      // While a slot is moved each key is here or there.
+      if (error.word === 'ASK' && keys.length > 1) return this.#askCluster(keys.slice(0, 1));
+      return { values: keys.map(() => undefined), offset: 0 };
     }
   }
 
@@ -113,6 +127,9 @@ export class PositionedReader {
     for (const each of settled) {
       if (each.status === 'fulfilled') continue;
       if (each.reason instanceof ServerError) {
+        const { code, text } = each.reason;
+        if (code === 'MOVED' || code === 'ASK') throw new Elsewhere(code);
+        if (PASSING.has(code)) throw this.#error('LINK_LOST', `The source can not be asked now: ${text}`);
         throw this.#error('NO_PERMISSION', `The source refused to be asked for values: ${each.reason.text}`);
       }
       throw each.reason;
@@ -127,6 +144,19 @@ export class PositionedReader {
 
   #error(code: 'LINK_LOST' | 'GAVE_UP' | 'NO_PERMISSION', message: string): NaruError {
     return new NaruError(code, message, { side: 'source' });
+  }
+}
+
+/** What a server of a cluster answers until it is one that takes commands. */
+const PASSING: ReadonlySet<string> = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
+
+/** Another node of the cluster has the keys. */
+class Elsewhere extends Error {
+  readonly word: 'MOVED' | 'ASK';
+
+  constructor(word: 'MOVED' | 'ASK') {
+    super(word);
+    this.word = word;
   }
 }
 
