@@ -142,7 +142,10 @@ export class OneNodeSide implements TargetSide {
   #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, own: boolean): void {
     const { acker, pump, spool, recopier } = parts;
     const unseen = place.offset - acker.acked.offset;
-    if (unseen > 0 && !own) this.#side.warn('ANSWERS_LOST', answersLost(unseen));
+    if (unseen > 0 && !own) {
+      this.#side.warn('ANSWERS_LOST', answersLost(unseen));
+      recopier?.doubt(place.offset);
+    }
     const from = this.#refusals.from(place);
     acker.ack(place.offset, place.db, unseen > 0);
     recopier?.restart(place.offset, from.offset);

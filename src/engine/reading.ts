@@ -27,14 +27,16 @@ export function readingOf(
 }
 
 /** Up to where the target holds everything; undefined: not even the snapshot. */
-export function positionOf({ pump, link, acker }: Assembly): Position | undefined {
+export function positionOf({ pump, link, acker, recopier }: Assembly): Position | undefined {
   if (pump.phase === 'snapshot') return undefined;
-  return { replid: link.replid, offset: link.streamOffset(acker.acked.offset) };
+  // A key that waits to be copied again is behind what is acknowledged.
+  const offset = Math.min(acker.acked.offset, recopier?.rightTo ?? acker.acked.offset);
+  return { replid: link.replid, offset: link.streamOffset(offset) };
 }
 
-/** Bytes received and not acknowledged by the target, with what has to be copied again. */
-export function behindOf({ spool, acker, recopier }: Assembly): number {
-  return spool.end - acker.acked.offset + (recopier?.held ?? 0);
+/** Bytes received and not acknowledged by the target. */
+export function behindOf({ spool, acker }: Assembly): number {
+  return spool.end - acker.acked.offset;
 }
 
 function countersOf({ target, spool, losses }: Assembly): Counters {

@@ -10,7 +10,7 @@ import { Action, actionOf } from './command-table.ts';
  *     SET k v ... EX s ...  -> SET k v ... PXAT ms ...     RESTORE k ttl p .. -> RESTORE k ms p .. ABSTTL
  *     HEXPIRE k s ...       -> HPEXPIREAT k ms ...         HSETEX k ... EX s  -> HSETEX k ... PXAT ms
  *
- * A target before Redis 6.2, whose SET does not know PXAT, gets SET and PEXPIREAT instead.
+ * A target before Redis 6.2, whose SET does not know PXAT, gets SET and PEXPIREAT instead, also of a SET that has PXAT already.
  *
  * What is absolute already, or is not of the form that is expected, is left to the caller as it stands.
  */
@@ -73,6 +73,9 @@ export class Expiries {
   /** Options from `first` on: `EX seconds` and `PX ms` become `PXAT ms`. */
   #option(command: CommandView, db: number, first: number): boolean {
     for (let index = first; index + 1 < command.argc; index++) {
+      if (first === 3 && !this.#setTakesPxat && isWord(command, index, 'PXAT')) {
+        return this.#setAndExpire(command, db, index, command.text(index + 1));
+      }
       const length = (command.argEnd[index] as number) - (command.argStart[index] as number);
       if (length === 6 && /^fields$/i.test(command.text(index))) return false;
       if (length !== 2) continue;
@@ -198,6 +201,11 @@ export function absoluteBig(
     default:
       return undefined;
   }
+}
+
+function isWord(command: CommandView, index: number, word: string): boolean {
+  const length = (command.argEnd[index] as number) - (command.argStart[index] as number);
+  return length === word.length && command.text(index).toUpperCase() === word;
 }
 
 function readNumber(command: CommandView, index: number): number | undefined {

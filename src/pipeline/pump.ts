@@ -27,9 +27,9 @@ export interface PumpOptions {
   node: string;
   /** the source's own offset of a spool offset in the stream, for errors */
   streamOffset(spoolOffset: number): number;
-  /** all of the snapshot was given and is acknowledged; what follows is the stream */
   /** undefined: nothing can be copied again */
   recopier?: Recopier | undefined;
+  /** all of the snapshot was given and is acknowledged; what follows is the stream */
   onSnapshotApplied(): void;
 }
 
@@ -129,6 +129,8 @@ export class Pump {
   async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
     const { spool, target, recopier } = this.#options;
     this.#stopped = false;
+    // After an outage a value may be due where the stream stands.
+    if (this.#phase === 'stream') this.#options.stream.settle();
     while (!this.#stopped) {
       if (recopier?.wantsToRead && this.#phase === 'stream') {
         await this.#unlessStopped(recopier.read());

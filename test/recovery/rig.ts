@@ -9,6 +9,9 @@ import type { Arg } from '../support/resp-client.ts';
 import { until } from '../support/until.ts';
 
 export interface RigOptions {
+  /** path of another server, for each side */
+  sourceBinary?: string;
+  targetBinary?: string;
   source?: Record<string, string>;
   target?: Record<string, string>;
 }
@@ -43,8 +46,14 @@ export class Rig {
   static async start(options: RigOptions = {}): Promise<Rig> {
     const [source, target] = await Promise.all([
       // Whatever happens between two connections must still be there at the next one.
-      RedisServer.start({ config: { 'repl-backlog-size': '256mb', ...options.source } }),
-      RedisServer.start({ config: options.target ?? {} }),
+      RedisServer.start({
+        config: { 'repl-backlog-size': '256mb', ...options.source },
+        ...(options.sourceBinary ? { binary: options.sourceBinary } : {}),
+      }),
+      RedisServer.start({
+        config: options.target ?? {},
+        ...(options.targetBinary ? { binary: options.targetBinary } : {}),
+      }),
     ]);
     return new Rig(source, target, await FaultProxy.start(source), await FaultProxy.start(target));
   }

@@ -15,6 +15,8 @@ export interface KeyValue {
 /** A key whose value in the target is not what the stream would make of it. */
 export interface HeldKey extends KeyPlace {
   value: KeyValue | undefined;
+  /** spool offset of the command that it is held for: before that the target is right */
+  since: number;
   /** spool offset up to which the value holds all of the stream; Infinity: it is not read yet */
   until: number;
 }
@@ -61,23 +63,30 @@ export class HeldKeys {
     return this.#last;
   }
 
+  /** The spool offset before which nothing is held; Infinity: nothing is held at all. */
+  get since(): number {
+    let since = UNREAD;
+    for (const held of this.#held.values()) since = Math.min(since, held.since);
+    return since;
+  }
+
   has(db: number, key: Buffer): boolean {
     return this.#held.has(nameOf(db, key));
   }
 
   /** Holds a key; the buffer is copied. One that is held has a value already, or will have, that is newer than the stream's present place. */
-  hold(db: number, key: Buffer): void {
+  hold(db: number, key: Buffer, since: number): void {
     const name = nameOf(db, key);
     if (this.#held.has(name)) return;
-    this.#held.set(name, { db, key: Buffer.from(key), value: undefined, until: UNREAD });
+    this.#held.set(name, { db, key: Buffer.from(key), value: undefined, since, until: UNREAD });
     this.#unread++;
   }
 
   /** What is held in one of two databases is held in the other too. */
   mirror(a: number, b: number): void {
-    for (const { db, key } of [...this.#held.values()]) {
-      if (db === a) this.hold(b, key);
-      else if (db === b) this.hold(a, key);
+    for (const { db, key, since } of [...this.#held.values()]) {
+      if (db === a) this.hold(b, key, since);
+      else if (db === b) this.hold(a, key, since);
     }
   }
 
@@ -176,7 +185,7 @@ export class HeldKeys {
   readAgain(): void {
     for (const { held } of this.#written) {
       this.#bytes -= bytesOf(held.value as KeyValue);
-      this.hold(held.db, held.key);
+      this.hold(held.db, held.key, held.since);
     }
     this.#written = [];
   }

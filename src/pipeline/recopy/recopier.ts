@@ -79,7 +79,9 @@ export class Recopier {
   readonly #refused = new Set<number>();
   readonly #refusals = new Map<string, number>();
   /** commands whose keys only the source can tell; until it did, each command is taken that has keys */
-  #unresolved: { args: Buffer[]; db: number }[] = [];
+  #unresolved: { args: Buffer[]; db: number; offset: number }[] = [];
+  /** commands before this offset may have been refused unseen */
+  #doubtTo = 0;
   #reading: Promise<void> | undefined;
   /** what was given before this offset may not have been done, and is looked at again */
   #look: { to: number; undone: UndoneCommands } | undefined;
@@ -96,6 +98,11 @@ export class Recopier {
   /** Keys that the target does not hold rightly. */
   get held(): number {
     return this.#keys.size + this.#unresolved.length;
+  }
+
+  /** The spool offset before which the target holds everything rightly, once that is acknowledged; Infinity: no key waits. */
+  get rightTo(): number {
+    return Math.min(this.#keys.since, this.#unresolved[0]?.offset ?? Number.POSITIVE_INFINITY);
   }
 
   /** The source has to be asked, and may be. */
@@ -126,7 +133,8 @@ export class Recopier {
     const { takes, target } = this.#options;
     const late = expiries?.isLate(command, action) === true;
     const watched = expiries?.concerns(command, action) === true;
-    const known = this.#isCalm && (this.#targetKnowsAll || target.accepts(command));
+    const doubtful = command.offset < this.#doubtTo;
+    const known = !doubtful && this.#isCalm && (this.#targetKnowsAll || target.accepts(command));
     if (known && !late && !watched && takes === undefined) return false;
     const mustBe = late || (!known && this.#mustBeCopied(command));
     const count = this.#finder.find(command);
@@ -140,7 +148,8 @@ export class Recopier {
     }
     const fits = takes === undefined || takes(command, this.#finder, count);
     const atRisk = watched && expiries?.atRisk(command, db, this.#finder, count) === true;
-    if (!mustBe && !atRisk && fits && (known || !this.#touchesHeld(command, db, count))) return false;
+    const free = !mustBe && !atRisk && !doubtful && fits;
+    if (free && (known || !this.#touchesHeld(command, db, count))) return false;
     this.#hold(command, db, count);
     return true;
   }
@@ -154,7 +163,8 @@ export class Recopier {
   /** A command that passed by. */
   tookBig(command: BigCommand, db: number, taken: boolean, action: Action): void {
     const expiries = this.#expiries;
-    if (!taken && this.#keys.size === 0 && expiries === undefined) return;
+    const doubtful = command.offset < this.#doubtTo;
+    if (!taken && !doubtful && this.#keys.size === 0 && expiries === undefined) return;
     const view = viewOfBig(command);
     const count = this.#finder.find(view);
     if (taken && (count <= 0 || !this.#allKept(command, count))) {
@@ -165,13 +175,14 @@ export class Recopier {
     const late = expiries?.isLate(view, action) === true;
     const watched = expiries?.concerns(view, action) === true;
     const atRisk = watched && count > 0 && expiries?.atRisk(view, db, this.#finder, count) === true;
-    if (count > 0 && (taken || late || atRisk || this.#keys.size > 0)) this.#hold(view, db, count);
+    if (count > 0 && (taken || late || atRisk || doubtful || this.#keys.size > 0))
+      this.#hold(view, db, count);
     expiries?.follow(view, db, action);
   }
 
-  /** A key whose value in the target is not right. */
+  /** A key whose value in the target is not right, from the snapshot on. */
   hold(db: number, key: Buffer): void {
-    this.#keys.hold(db, key);
+    this.#keys.hold(db, key, 0);
     this.#blocked = false;
   }
 
@@ -197,6 +208,14 @@ export class Recopier {
   refuse(offset: number, name: string): void {
     this.#refused.add(offset);
     this.#refusals.set(name, (this.#refusals.get(name) ?? 0) + 1);
+  }
+
+  /**
+   * The target did what stands before `offset`, and its answers were lost: it may have refused any of it. Where it is known to lack commands of the
+   * source, that is to be expected, so all that is looked at again before `offset` is copied.
+   */
+  doubt(offset: number): void {
+    if (!this.#targetKnowsAll) this.#doubtTo = offset;
   }
 
   /** Reads what is wanted. Rejects with NaruError. */
@@ -272,7 +291,7 @@ export class Recopier {
 
   #takeUnresolved(command: CommandView, db: number): boolean {
     const args = Array.from({ length: command.argc }, (_, index) => command.arg(index));
-    this.#unresolved.push({ args, db });
+    this.#unresolved.push({ args, db, offset: command.offset });
     return true;
   }
 
@@ -295,8 +314,8 @@ export class Recopier {
     for (let i = 0; i < count; i++) {
       if (((this.#finder.access[i] as number) & WRITE) === 0) continue;
       const key = this.#key(command, i);
-      this.#keys.hold(db, key);
-      if (other !== undefined) this.#keys.hold(other, key);
+      this.#keys.hold(db, key, command.offset);
+      if (other !== undefined) this.#keys.hold(other, key, command.offset);
     }
   }
 
@@ -334,8 +353,8 @@ export class Recopier {
   }
 
   async #resolve(): Promise<void> {
-    for (const { args, db } of this.#unresolved) {
-      for (const key of await this.#options.reader.keysOf(args)) this.#keys.hold(db, key);
+    for (const { args, db, offset } of this.#unresolved) {
+      for (const key of await this.#options.reader.keysOf(args)) this.#keys.hold(db, key, offset);
     }
     this.#unresolved = [];
   }
