@@ -152,8 +152,12 @@ export class Rig {
       const list = await this.target.text('CLIENT', 'LIST', 'TYPE', 'normal');
       return /^id=(\d+) .*\bname=naru:/m.exec(list)?.[1];
     };
-    await until('a connection at the target', async () => (await find()) !== undefined);
-    await this.target.call('CLIENT', 'KILL', 'ID', (await find()) ?? '');
+    let id: string | undefined;
+    await until('a connection at the target', async () => {
+      id = await find();
+      return id !== undefined;
+    });
+    await this.target.call('CLIENT', 'KILL', 'ID', id as string);
   }
 
   /** Keys of Naru's own at the target, in all databases. */
