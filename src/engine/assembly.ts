@@ -203,7 +203,7 @@ function makeRecopier(
       const { offset } = command;
       if (name === 'FUNCTION') checked.losses.add('functions', { offset });
       else {
-        const text = `The target does not know ${name}, and it has no keys that could be copied instead`;
+        const text = `The target does not know ${name} or refused it, and it has no keys that could be copied instead`;
         throw new NaruError('COMMAND_REFUSED', text, { side: 'target', node: side.node, offset });
       }
     },

@@ -76,6 +76,7 @@ export class StreamApplier implements StreamSink {
     const action = actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number);
     const taken =
       this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db, action);
+    if (OF_KEYS[action] === 0) this.#recopier?.checkKeyless(command, this.db);
     if (command.offset < this.#doneTo) this.#pass(command, action);
     else if (!taken) this.#apply(command, action);
     this.#reached(command.endOffset);

@@ -439,6 +439,7 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
         ['DEL', 'list'],
         ['SET', 'list', 'somebody else'],
       ]);
+      const before = rig.toTarget.accepted;
       await runAtOnce(rig, [
         ...counted.extra(random),
         ['SELECT', 0],
@@ -447,7 +448,6 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
         HOLD,
         ...counted.extra(random),
       ]);
-      const before = rig.toTarget.accepted;
       await until('the way back to it', async () => rig.toTarget.accepted > before);
       if (round % 2 === 0) rig.toTarget.cut();
       else rig.toTarget.use({ kind: 'cut-after-bytes', bytes: 500 * round, direction: 'to-server' });

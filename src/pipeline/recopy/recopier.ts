@@ -154,6 +154,11 @@ export class Recopier {
     return true;
   }
 
+  /** A command that is not about keys (SWAPDB, FLUSHALL): there is nothing to copy in its place. Throws NaruError where it was refused. */
+  checkKeyless(command: CommandView, db: number): void {
+    if (this.#refused.has(command.offset)) this.#options.keyless(command, db);
+  }
+
   /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
   takesBig(command: BigCommand): boolean {
     if (this.#isCalm && this.#targetKnowsAll) return false;
