@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { type HeldKey, HeldKeys, type KeyValue } from './held-keys.ts';
+
+const key = Buffer.from('k');
+const value: KeyValue = { payload: Buffer.alloc(7), expireAtMs: -1 };
+
+/** One key, held by the command at 10 and read at 50. */
+function heldTo50(): HeldKeys {
+  const keys = new HeldKeys();
+  keys.hold(0, key, 10);
+  keys.read(keys.toRead(9)[0] as HeldKey, value, 50);
+  return keys;
+}
+
+function written(keys: HeldKeys, offset: number, again = false): number[] {
+  const untils: number[] = [];
+  keys.release(offset, again, ({ until }) => untils.push(until));
+  return untils;
+}
+
+describe('keys that are held', () => {
+  it('are written when the stream has come to their position, and not before', () => {
+    const keys = heldTo50();
+    expect([keys.has(0, key), keys.has(1, key), keys.since]).toEqual([true, false, 10]);
+    expect(written(keys, 49)).toEqual([]);
+    expect(written(keys, 50)).toEqual([50]);
+    expect([keys.size, keys.since]).toEqual([0, Number.POSITIVE_INFINITY]);
+  });
+
+  it('are held again when the target goes back to before them', () => {
+    const keys = heldTo50();
+    written(keys, 50);
+    keys.restart(40);
+    expect([keys.has(0, key), keys.since]).toEqual([true, 10]);
+    expect(written(keys, 50)).toEqual([50]);
+  });
+
+  it('are held again where the target may have acknowledged their position without them', () => {
+    const keys = heldTo50();
+    written(keys, 50, true);
+    keys.acked(50);
+    keys.restart(50);
+    expect(keys.size).toBe(1);
+  });
+
+  it('take memory until they are acknowledged', () => {
+    const keys = heldTo50();
+    written(keys, 50);
+    expect(keys.bytes).toBe(7);
+    keys.acked(50);
+    expect(keys.bytes).toBe(0);
+    keys.restart(40);
+    expect(keys.size).toBe(0);
+  });
+
+  it('are held in the other database too when the two are swapped', () => {
+    const keys = heldTo50();
+    keys.mirror(0, 3);
+    expect([keys.has(3, key), keys.unread]).toEqual([true, 1]);
+  });
+});
