@@ -2,7 +2,6 @@ import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
-import { keySlot } from '../net/topology/slot.ts';
 import type { Endpoint } from '../net/url.ts';
 import { ExpiryWatch } from '../pipeline/expiry/expiry-watch.ts';
 import { keysByServer } from '../pipeline/keys/by-server.ts';
@@ -21,7 +20,6 @@ import { Acker } from './acker.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import type { NodeFacts } from './facts.ts';
 import { HeldBack } from './held-back.ts';
-import type { ClusterHost } from './link-host.ts';
 import type { SourceAsker } from './source-asker.ts';
 import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
 
@@ -43,8 +41,6 @@ export interface AssemblyInput {
   stream(): Promise<Endpoint>;
   /** of the source */
   asker: SourceAsker;
-  /** undefined: the source is no cluster */
-  cluster: ClusterHost | undefined;
   /** aborted when the run is over */
   signal: AbortSignal;
   onSnapshotApplied(): void;
@@ -88,12 +84,14 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     },
     targetNode,
   );
+  let made: Assembly | undefined;
   const keys = new KeyFinder(input.sourceCommands);
   const target = side.make({
     acker,
     checked,
     keys,
     listener: input.target,
+    parts: () => made,
     holdEntry: (db, key) => recopier?.hold(db, key),
   });
   const heldBack = new HeldBack({
@@ -114,7 +112,8 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     streamOffset: (offset) => link.streamOffset(offset),
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  return { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
+  made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
+  return made;
 }
 
 function makeLink(
@@ -178,7 +177,7 @@ function makeRecopier(
   keys: KeyFinder,
   expiries: ExpiryWatch | undefined,
 ): Recopier | undefined {
-  const { options, asker, sourceCommands, checked, side, protectTarget, cluster } = input;
+  const { options, asker, sourceCommands, checked, side, protectTarget } = input;
   if (protectTarget) return undefined;
   const reader = new PositionedReader({
     open: () => asker.open(),
@@ -187,7 +186,6 @@ function makeRecopier(
     giveUpAfterMs: options.giveUpAfter,
     signal: input.signal,
     onRetry: input.link.onRetry,
-    isLost: () => cluster?.isLost() === true,
   });
   return new Recopier({
     keys,
@@ -196,7 +194,6 @@ function makeRecopier(
     takes: target.takes?.bind(target),
     mayWrite: target.mayWrite?.bind(target),
     expiries,
-    ...(cluster !== undefined && { groupOf: slotOf, onElsewhere: cluster.onElsewhere }),
     reader: {
       read: async (keys) => {
         const { values, offset } = await reader.read(keys);
@@ -214,10 +211,6 @@ function makeRecopier(
       }
     },
   });
-}
-
-function slotOf(key: Buffer): number {
-  return keySlot(key, 0, key.length);
 }
 
 function fileName(text: string): string {

@@ -3,12 +3,15 @@ import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { RespClient } from '../net/client.ts';
 import type { Connection } from '../net/connection.ts';
+import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
+import type { Endpoint } from '../net/url.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import type { OnConflict } from '../target/target.ts';
 import type { Place } from './acker.ts';
 import type { Assembly } from './assembly.ts';
 import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { toNaruError } from './error-event.ts';
+import { findTarget } from './find-target.ts';
 import type { CheckedNode, Warn } from './precheck.ts';
 import { answersLost } from './reading.ts';
 import { Refusals } from './refusals.ts';
@@ -38,12 +41,13 @@ export class OneNodeSide implements TargetSide {
   #refused: [offset: number, text: string][] = [];
   #ranLate = false;
 
-  constructor(side: SideOptions) {
+  constructor(side: SideOptions, topology: Topology) {
     const { options, job, warn, onRetry } = side;
     this.#side = side;
     this.#refusals = new Refusals(warn);
     this.#session = new TargetSession({
       endpoint: options.to,
+      where: whereIs(topology, options),
       tls: options.toTls,
       connectTimeoutMs: options.connectTimeout,
       giveUpAfterMs: options.giveUpAfter,
@@ -181,4 +185,16 @@ export class OneNodeSide implements TargetSide {
     this.#client?.connection.destroy(reason);
     this.#session.abort(reason);
   }
+}
+
+/** The server to write to: where sentinels name it they are asked each time. */
+function whereIs(
+  topology: Topology,
+  options: ResolvedSyncOptions,
+): (signal: AbortSignal) => Promise<Endpoint> {
+  if (topology.kind !== 'sentinel') return () => Promise.resolve(options.to);
+  return async (signal) => {
+    const found = await findTarget(options, signal);
+    return nodeEndpoint(options.to, found.nodes[0] as TopologyNode);
+  };
 }

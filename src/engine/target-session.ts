@@ -11,7 +11,10 @@ import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask, type NodeFacts, readFacts } from './facts.ts';
 
 export interface TargetSessionOptions {
+  /** the address, for words to people */
   endpoint: Endpoint;
+  /** Where the server is now; absent: at the address. Rejects with NaruError. */
+  where?: (signal: AbortSignal) => Promise<Endpoint>;
   tls: TlsOptions | undefined;
   connectTimeoutMs: number;
   giveUpAfterMs: number;
@@ -55,7 +58,8 @@ export class TargetSession {
   }
 
   async open(): Promise<RespClient> {
-    const { endpoint, tls = {}, connectTimeoutMs } = this.#options;
+    const { tls = {}, connectTimeoutMs } = this.#options;
+    const endpoint = await this.#where();
     // Naru chooses the database itself, for each command.
     return openClient(
       { ...endpoint, db: 0 },
@@ -67,6 +71,11 @@ export class TargetSession {
         clientName: this.#clientName,
       },
     );
+  }
+
+  #where(): Promise<Endpoint> {
+    const { endpoint, where } = this.#options;
+    return where?.(this.#stopping.signal) ?? Promise.resolve(endpoint);
   }
 
   /** By which runs with the same job know of each other at the target. A name may hold no spaces (networking.c, validateClientAttr). */
@@ -186,7 +195,8 @@ export class TargetSession {
   /** After a failure: the same as far as it can be done; the failure itself is what counts. */
   async cleanUp(dbs: Iterable<number>): Promise<void> {
     try {
-      const { endpoint, tls = {} } = this.#options;
+      const { tls = {} } = this.#options;
+      const endpoint = await this.#where();
       const client = await openClient(
         { ...endpoint, db: 0 },
         { tls, timeoutMs: CLEAN_UP_MS, side: 'target' },

@@ -34,6 +34,8 @@ export interface MakeTarget {
   /** finds the keys of the source's commands */
   keys: FindsKeys;
   listener: TargetListener;
+  /** undefined: they are being made */
+  parts(): Assembly | undefined;
   /** A key of the snapshot can not be written now. */
   holdEntry(db: number, key: Buffer): void;
 }

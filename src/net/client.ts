@@ -89,7 +89,7 @@ export class RespClient {
 }
 
 export interface ClientOptions extends OpenOptions {
-  /** What `CLIENT LIST` of the server shows; `naru` where absent. */
+  /** What `CLIENT LIST` of the server shows; `naru` where absent. Empty: it is not told, for proxies that hang up at what they do not know. */
   readonly clientName?: string;
 }
 

@@ -27,7 +27,7 @@ export async function greet(client: RespClient, endpoint: Endpoint, options: Gre
     await logIn(client, endpoint);
     await ping(client);
     await select(client, endpoint.db);
-    await setName(client, options.clientName ?? 'naru');
+    if (options.clientName !== '') await setName(client, options.clientName ?? 'naru');
   } catch (error) {
     throw withoutSecret(notRedis(error, client, endpoint) ?? error, endpoint);
   } finally {

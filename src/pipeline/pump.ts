@@ -68,6 +68,11 @@ export class Pump {
     this.#woken.wake();
   }
 
+  /** Of the stream: behind the last command that was given to the target. */
+  get given(): { offset: number; db: number } {
+    return this.#options.stream.place;
+  }
+
   /** Something that it waits for may have changed. */
   nudge(): void {
     this.#woken.wake();

@@ -82,6 +82,11 @@ export class StreamApplier implements StreamSink {
     this.#reached(command.endOffset);
   }
 
+  /** Behind the last command that was given, and the database there. */
+  get place(): { offset: number; db: number } {
+    return { offset: this.#at, db: this.db };
+  }
+
   /** Values were read: some may hold for where the stream is now. */
   settle(): void {
     this.#reached(this.#at, true);

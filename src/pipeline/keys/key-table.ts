@@ -66,6 +66,11 @@ export class KeyTable {
     return spec !== undefined && fits(spec, command.argc);
   }
 
+  /** Of its commands those with these names. */
+  only(names: readonly string[]): KeyTable {
+    return new KeyTable(this.commands().filter(({ name }) => names.includes(name)));
+  }
+
   /** Whether there is a command of this name, in capitals. */
   has(name: string): boolean {
     const bytes = Buffer.from(name, 'latin1');

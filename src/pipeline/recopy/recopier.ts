@@ -193,7 +193,12 @@ export class Recopier {
 
   /** What was given before the spool offset `to` may not have been done: the stream is looked at again up to there, and tells the keys. */
   look(to: number, undone: UndoneCommands): void {
-    this.#look = { to, undone };
+    const before = this.#look;
+    // What was not looked at to the end still counts.
+    const has = (offset: number, slot: number): boolean =>
+      undone.has(offset, slot) ||
+      (before !== undefined && offset < before.to && before.undone.has(offset, slot));
+    this.#look = { to: Math.max(to, before?.to ?? 0), undone: before === undefined ? undone : { has } };
     this.#keys.readAgain();
     this.#blocked = false;
   }

@@ -92,17 +92,23 @@ export async function askDialect(
   version: string,
 ): Promise<Dialect> {
   const dialect = { ...dialectOf(flavour, version), modules: await askModules(client) };
+  const readable = await askReadable(client, flavour);
+  return readable === undefined ? dialect : { ...dialect, readable };
+}
+
+/** What RESTORE takes; undefined: the answers do not tell. */
+export async function askReadable(
+  client: RespClient,
+  flavour: 'redis' | 'valkey',
+): Promise<Readable | undefined> {
   const versions = [...RDB_VERSIONS.map((row) => row[2]), OLDEST, VALKEY_OWN];
   const takes = await Promise.all(versions.map((each) => takesVersion(client, each)));
-  if (takes.includes(undefined)) return dialect;
+  if (takes.includes(undefined)) return undefined;
   const taken = versions.filter((_, i) => takes[i] === true);
   const shared = taken.filter((each) => each !== VALKEY_OWN);
+  if (shared.length === 0) return undefined;
   // Before 80 was Valkey's, a Redis compared numbers only: what it says of 80 counts for a Valkey alone.
-  if (shared.length === 0) return dialect;
-  return {
-    ...dialect,
-    readable: { redis: Math.max(...shared), valkey: flavour === 'valkey' && taken.includes(VALKEY_OWN) },
-  };
+  return { redis: Math.max(...shared), valkey: flavour === 'valkey' && taken.includes(VALKEY_OWN) };
 }
 
 async function askModules(client: RespClient): Promise<ReadonlySet<string>> {
@@ -154,4 +160,27 @@ function emptyPayload(version: number): Buffer {
   crc.update(payload, 0, 3);
   crc.writeTo(payload, 3);
   return payload;
+}
+
+/** What several servers all understand. */
+export function commonDialect(dialects: readonly Dialect[]): Dialect {
+  const [first, ...others] = dialects as [Dialect, ...Dialect[]];
+  return others.reduce(both, first);
+}
+
+function both(a: Dialect, b: Dialect): Dialect {
+  const flags = Object.entries(b).filter(([, value]) => typeof value === 'boolean') as [
+    keyof Dialect,
+    boolean,
+  ][];
+  return {
+    ...a,
+    ...Object.fromEntries(flags.map(([flag, value]) => [flag, value && a[flag]])),
+    name: a.name === b.name ? a.name : `${a.name}, ${b.name}`,
+    readable: {
+      redis: Math.min(a.readable.redis, b.readable.redis),
+      valkey: a.readable.valkey && b.readable.valkey,
+    },
+    modules: new Set([...a.modules].filter((name) => b.modules.has(name))),
+  };
 }

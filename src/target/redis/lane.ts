@@ -94,9 +94,7 @@ export class Lane implements LaneWriter {
     this.#db = -1;
     this.#open = false;
     this.#holding = false;
-    this.#keys = 0;
-    this.#commands = 0;
-    this.#recopied = 0;
+    this.#takeCommit();
     this.#offset = offset;
     this.#offsetDb = db;
     this.#committedOffset = offset;

@@ -1,5 +1,4 @@
 import { NaruError } from '../../../errors/errors.ts';
-import type { Connection } from '../../../net/connection.ts';
 import { keySlot, slotTag } from '../../../net/topology/slot.ts';
 import { openDump } from '../../../protocol/rdb/dump-payload.ts';
 import type { EntryView, Flavour } from '../../../protocol/rdb/sink.ts';
@@ -7,55 +6,23 @@ import { TYPE_MODULE_2 } from '../../../protocol/rdb/types.ts';
 import { ValueDecoder } from '../../../protocol/rdb/value-decoder.ts';
 import type { ValueSink } from '../../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
-import type { Losses } from '../../losses.ts';
-import type { OnConflict, RawCommandSink, Target } from '../../target.ts';
+import type { RawCommandSink, Target } from '../../target.ts';
 import { bigEntryWriter } from '../big-entry-writer.ts';
-import type { Dialect } from '../dialect.ts';
 import { EntryWriter } from '../entry-writer.ts';
 import { Kind } from '../in-flight.ts';
 import type { LaneCounters } from '../lane-options.ts';
+import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
+import { CommandRouter } from './command-router.ts';
 import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
 import { Marks } from './marks.ts';
 import { PlainLane } from './plain-lane.ts';
-import { Undone } from './undone.ts';
-
-export interface ClusterTargetOptions {
-  /** for all lanes together */
-  inFlightBytes: number;
-  onConflict: OnConflict;
-  /** names the keys that Naru writes for itself */
-  job: string;
-  bigEntryBytes: number;
-  /** what all nodes understand */
-  dialect: Dialect;
-  losses: Losses;
-  keys: FindsKeys;
-  /** it is a cluster: keys have slots, and transactions are possible in each. Else it is a proxy, which has one lane. */
-  slots: boolean;
-  /** An entry can not be written now, since its slot is being moved. */
-  holdEntry(db: number, key: Buffer): void;
-}
-
-export interface ClusterListener {
-  onAcked(offset: number, db: number): void;
-  /** Something was not done, or nobody can tell; told once until `attach`. Nothing is acknowledged meanwhile. */
-  onFailure(error: NaruError): void;
-}
-
-/** A node with the slots that it owns. */
-export interface ClusterNode {
-  readonly id: string;
-  readonly connection: Connection;
-}
+import { passes, Undone } from './undone.ts';
 
 interface Node {
   id: string;
   lane: PlainLane;
   entries: EntryWriter;
 }
-
-/** Commands without keys that each node has to do. */
-const EACH_NODE = /^(FLUSHALL|FLUSHDB|FUNCTION)$/;
 
 /**
  * A Redis Cluster, or a proxy, as target: one lane to each node, and each key's commands go to the lane of its slot, in order.
@@ -79,10 +46,8 @@ export class ClusterTarget implements Target {
   #broken = false;
   #flavour: Flavour = 'redis';
   #version = 0;
-  #holding = false;
-  #transactionSlot = NO_SLOT;
-  #transactionNode: Node | undefined;
-  #writing: Node | undefined;
+  readonly #router: CommandRouter;
+  #writing: PlainLane | undefined;
   #reached = 0;
   #db = 0;
   #acked = -1;
@@ -91,6 +56,11 @@ export class ClusterTarget implements Target {
   constructor(options: ClusterTargetOptions, listener: ClusterListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#router = new CommandRouter({
+      ...options,
+      laneOf: (slot) => this.#nodeOf(slot).lane,
+      lanes: () => this.#attached(),
+    });
   }
 
   /** Totals of all lanes. */
@@ -116,13 +86,13 @@ export class ClusterTarget implements Target {
       if (connection !== undefined) lane.attach(connection);
       return index;
     });
+    for (const { id, lane } of this.#nodes) if (!nodes.some((node) => node.id === id)) lane.retire();
     this.#routes = routes.map((index) => indexes[index] as number);
     this.#moving = moving;
     this.#undone = new Undone();
     this.#broken = false;
-    this.#holding = false;
     this.#writing = undefined;
-    this.#transactionNode = undefined;
+    this.#router.clear();
     this.#reached = offset;
     this.#db = db;
     this.#acked = offset;
@@ -151,7 +121,10 @@ export class ClusterTarget implements Target {
     return slot === NO_SLOT || !this.#moving.has(slot);
   }
 
-  /** Breaks all lanes off. */
+  /** The stream follows: here it is written as the snapshot is. */
+  beginStream(): void {}
+
+  /** Has everything that is not acknowledged looked at again. */
   fail(error: NaruError): void {
     this.#break(error);
   }
@@ -216,22 +189,17 @@ export class ClusterTarget implements Target {
     this.command(command, db);
   }
 
-  command(command: CommandView, _db: number): void {
-    const { keys } = this.#options;
-    const count = keys.find(command);
-    const slot = slotOf(command, keys, count);
-    if (slot === SEVERAL) this.#split(command, count);
-    else if (slot === NO_SLOT) this.#keyless(command);
-    else this.#forward(command, slot, 1);
+  command(command: CommandView, db: number): void {
+    this.#router.command(command, this.#dbOf(db));
   }
 
-  beginWrite(_db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
-    this.#writing = this.#laneOf(keySlot(buf, keyStart, keyEnd));
-    return this.#writing.lane.begin(0);
+  beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
+    this.#writing = this.#router.laneOf(keySlot(buf, keyStart, keyEnd));
+    return this.#writing.begin(this.#dbOf(db));
   }
 
   endWrite(offset: number, counted = true): void {
-    this.#writing?.lane.end(Kind.COMMAND, counted ? 1 : 0, offset);
+    this.#writing?.end(Kind.COMMAND, counted ? 1 : 0, offset);
   }
 
   replace(entry: EntryView, dump: Buffer): Flavour {
@@ -255,9 +223,9 @@ export class ClusterTarget implements Target {
     return flavour;
   }
 
-  remove(key: Buffer, _db: number, offset: number): void {
+  remove(key: Buffer, db: number, offset: number): void {
     const { lane } = this.#nodeOf(keySlot(key, 0, key.length));
-    const output = lane.begin(0);
+    const output = lane.begin(this.#dbOf(db));
     output.begin(2);
     output.argText(this.#options.dialect.unlink && this.#options.slots ? 'UNLINK' : 'DEL');
     output.arg(key, 0, key.length);
@@ -265,8 +233,7 @@ export class ClusterTarget implements Target {
   }
 
   hold(on: boolean): void {
-    this.#holding = on;
-    if (!on) this.#commit();
+    this.#router.hold(on);
   }
 
   reached(offset: number, db: number): void {
@@ -307,7 +274,7 @@ export class ClusterTarget implements Target {
       {
         inFlightBytes,
         skipExisting: onConflict === 'skip',
-        selects: false,
+        selects: this.#options.databases,
         moduleRefused: (offset) => losses.add('moduleValues', { offset }),
       },
       {
@@ -331,89 +298,27 @@ export class ClusterTarget implements Target {
     return this.#nodes[this.#routes[slot] as number] as Node;
   }
 
-  /** A cluster has one database. One object is reused, as the entry itself is. */
+  *#attached(): Iterable<PlainLane> {
+    for (const { lane } of this.#nodes) if (lane.attached) yield lane;
+  }
+
+  #dbOf(db: number): number {
+    return this.#options.databases ? db : 0;
+  }
+
+  /** In the database that it goes to. */
   #here(entry: EntryView): EntryView {
-    entry.db = 0;
+    entry.db = this.#dbOf(entry.db);
     return entry;
   }
 
-  #holdEntry({ keyBuf, keyStart, keyEnd }: EntryView): void {
-    this.#options.holdEntry(0, keyBuf.subarray(keyStart, keyEnd));
+  #holdEntry({ db, keyBuf, keyStart, keyEnd }: EntryView): void {
+    this.#options.holdEntry(db, keyBuf.subarray(keyStart, keyEnd));
   }
 
   /** In the same slot as the key, so that it can be renamed. */
   #partName(slot: number): string {
     return this.#options.slots ? `${this.#options.job}:{${slotTag(slot)}}` : this.#options.job;
-  }
-
-  // ---- commands
-
-  #forward(command: CommandView, slot: number, counted: number): void {
-    const { lane } = this.#laneOf(slot);
-    lane.begin(0);
-    lane.output.raw(command.buf, command.frameStart, command.frameEnd);
-    lane.end(Kind.COMMAND, counted, command.offset);
-  }
-
-  /** The lane for a command: within a transaction of the source, one of as many commands in a row as are for one slot. */
-  #laneOf(slot: number): Node {
-    const node = this.#nodeOf(slot);
-    if (!this.#holding || !this.#options.slots) return node;
-    if (this.#transactionNode === node && this.#transactionSlot === slot) return node;
-    this.#commit();
-    node.lane.beginTransaction();
-    this.#transactionNode = node;
-    this.#transactionSlot = slot;
-    return node;
-  }
-
-  #commit(): void {
-    this.#transactionNode?.lane.commit();
-    this.#transactionNode = undefined;
-    this.#transactionSlot = NO_SLOT;
-  }
-
-  /** Key by key. */
-  #split(command: CommandView, count: number): void {
-    const each = argumentsOfKey(command);
-    const name = command.text(0);
-    for (let i = 0; i < count; i++) {
-      const first = this.#options.keys.positions[i] as number;
-      const { buf, argStart, argEnd } = command;
-      const { lane } = this.#laneOf(keySlot(buf, argStart[first] as number, argEnd[first] as number));
-      const output = lane.begin(0);
-      output.begin(1 + each);
-      output.argText(name);
-      for (let arg = first; arg < first + each; arg++)
-        output.arg(buf, argStart[arg] as number, argEnd[arg] as number);
-      lane.end(Kind.COMMAND, i === 0 ? 1 : 0, command.offset);
-    }
-  }
-
-  #keyless(command: CommandView): void {
-    const name = command.text(0).toUpperCase();
-    if (name === 'SPUBLISH' && command.argc > 1) {
-      const slot = keySlot(command.buf, command.argStart[1] as number, command.argEnd[1] as number);
-      this.#forward(command, slot, 1);
-      return;
-    }
-    if (name === 'PUBLISH') {
-      this.#forward(command, 0, 1);
-      return;
-    }
-    if (!EACH_NODE.test(name) || !this.#options.slots) {
-      const text = `${name} has no key, so that nobody can tell for which node of the target it is`;
-      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: command.offset });
-    }
-    this.#commit();
-    let counted = 1;
-    for (const { lane } of this.#nodes) {
-      if (!lane.attached) continue;
-      lane.begin(0);
-      lane.output.raw(command.buf, command.frameStart, command.frameEnd);
-      lane.end(Kind.COMMAND, counted, command.offset);
-      counted = 0;
-    }
   }
 
   // ---- what the lanes tell
@@ -439,11 +344,7 @@ export class ClusterTarget implements Target {
 
   #onUndone(offset: number, text: string, kind: Kind): void {
     this.#undone.add(offset, text, kind);
-    const code =
-      kind === Kind.COMMAND &&
-      !/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN|EXECABORT) /.test(text)
-        ? 'COMMAND_REFUSED'
-        : 'TARGET_MOVED';
+    const code = kind === Kind.COMMAND && !passes(text) ? 'COMMAND_REFUSED' : 'TARGET_MOVED';
     this.#break(new NaruError(code, `The target answers: ${text}`, { side: 'target', offset }));
   }
 

@@ -90,6 +90,15 @@ export class PlainLane implements LaneWriter {
     });
   }
 
+  /** Its node is not written to any more: nothing is waited for. */
+  retire(): void {
+    this.close();
+    this.#inFlight.clear();
+    this.#partial = false;
+    this.#commandsInTransaction = -1;
+    this.#after = undefined;
+  }
+
   get attached(): boolean {
     return this.#connection !== undefined;
   }

@@ -1,5 +1,10 @@
 import { Kind } from '../in-flight.ts';
 
+/** Whether a refusal is about the cluster's state and not about the command. */
+export function passes(text: string): boolean {
+  return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN|EXECABORT) /.test(text);
+}
+
 /** What a target of several nodes did not do, or may not have done. Offsets are the source's. */
 export class Undone {
   readonly #offsets = new Set<number>();
@@ -10,8 +15,7 @@ export class Undone {
   /** The node did not do what stands at this offset. */
   add(offset: number, text: string, kind: Kind): void {
     this.#offsets.add(offset);
-    const passes = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN|EXECABORT) /.test(text);
-    if (kind === Kind.COMMAND && !passes) this.refused.set(offset, text);
+    if (kind === Kind.COMMAND && !passes(text)) this.refused.set(offset, text);
   }
 
   /** Nobody can tell what a node did of what stands at `from` and behind it, as far as it is for these slots. */

@@ -1,0 +1,135 @@
+import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import { NaruError } from '../errors/errors.ts';
+import { openClient, type RespClient, ServerError } from '../net/client.ts';
+import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
+import { describeHostPort } from '../net/url.ts';
+import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
+import type { ClusterNode } from '../target/redis/cluster/cluster-options.ts';
+
+/** A connection that writes, as the server knows it. */
+interface Writer {
+  client: RespClient;
+  /** undefined: the server does not tell */
+  clientId: number | undefined;
+}
+
+const SCAN_COUNT = 1000;
+
+/** Connections to the nodes of a target, one that writes to each; and what is asked of them before. */
+export class ClusterNodes {
+  readonly #options: ResolvedSyncOptions;
+  readonly #job: string;
+  readonly #signal: AbortSignal;
+  /** by node id */
+  readonly #writers = new Map<string, Writer>();
+
+  constructor(options: ResolvedSyncOptions, job: string, signal: AbortSignal) {
+    this.#options = options;
+    this.#job = job;
+    this.#signal = signal;
+  }
+
+  /** Connects to each master that owns slots and has no connection that lives. Rejects with NaruError. */
+  async connect(topology: Topology, isAttached: (id: string) => boolean): Promise<ClusterNode[]> {
+    return Promise.all(
+      writable(topology).map(async (node) => {
+        if (isAttached(node.id)) return { id: node.id, connection: undefined };
+        const client = await this.#open(node, topology.kind === 'proxy');
+        return { id: node.id, connection: client.connection };
+      }),
+    );
+  }
+
+  client(id: string): RespClient {
+    return (this.#writers.get(id) as Writer).client;
+  }
+
+  close(reason: NaruError): void {
+    for (const { client } of this.#writers.values()) client.connection.destroy(reason);
+  }
+
+  /**
+   * What a lost connection had sent may still lie in a buffer on the way, and be done after its keys were copied again. So the server closes that
+   * connection first.
+   */
+  async #open(node: TopologyNode, isProxy: boolean): Promise<RespClient> {
+    const { to, toTls: tls = {}, connectTimeout: timeoutMs } = this.#options;
+    const before = this.#writers.get(node.id);
+    before?.client.connection.destroy();
+    const client = await openClient(
+      { ...nodeEndpoint(to, node), db: 0 },
+      { tls, timeoutMs, side: 'target', signal: this.#signal, clientName: isProxy ? '' : this.clientName },
+    );
+    const writer: Writer = { client, clientId: undefined };
+    if (!isProxy) {
+      if (before?.clientId !== undefined)
+        await unlessRefused(client.call('CLIENT', 'KILL', 'ID', before.clientId));
+      const id = await unlessRefused(client.call('CLIENT', 'ID'));
+      if (typeof id === 'number') writer.clientId = id;
+    }
+    this.#writers.set(node.id, writer);
+    return client;
+  }
+
+  /** By which runs with the same job know of each other. */
+  get clientName(): string {
+    return `naru:${this.#job}`.replace(/[^!-~]/g, '_');
+  }
+
+  /** Another run of the job writes to this node. Where CLIENT LIST is refused, nobody can tell. Rejects with ALREADY_RUNNING. */
+  async beAlone({ id, announced }: TopologyNode): Promise<void> {
+    const list = await unlessRefused(this.client(id).call('CLIENT', 'LIST'));
+    const others = String(list ?? '').split(` name=${this.clientName} `).length - 2;
+    if (others < 1) return;
+    throw new NaruError('ALREADY_RUNNING', `Another Naru writes to the target from ${this.#job}`, {
+      side: 'target',
+      node: describeHostPort(announced),
+    });
+  }
+
+  /** Removes the parts of large entries that an earlier run left. */
+  async sweep({ id }: TopologyNode): Promise<void> {
+    const client = this.client(id);
+    if (Number(await client.call('DBSIZE')) === 0) return;
+    let cursor = '0';
+    do {
+      const pattern = `${PART_PREFIX}${this.#job}:*`;
+      const [next, keys] = (await client.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)) as [
+        Buffer,
+        Buffer[],
+      ];
+      for (const key of keys) await client.call('DEL', key);
+      cursor = String(next);
+    } while (cursor !== '0');
+  }
+}
+
+/** The nodes that are written to, in the order of `routesOf`. */
+export function writable(topology: Topology): TopologyNode[] {
+  if (topology.kind !== 'cluster') return [topology.nodes[0] as TopologyNode];
+  return topology.nodes.filter(({ role, slots }) => role === 'master' && slots.length > 0);
+}
+
+/** Slot -> index in `writable`. Throws CLUSTER_UNCOVERED where nobody owns one. */
+export function routesOf(topology: Topology): Int16Array {
+  const nodes = writable(topology);
+  const indexes = topology.nodes.map((node) => nodes.indexOf(node));
+  return topology.owners.map((owner) => {
+    const index = indexes[owner] ?? -1;
+    if (index >= 0) return index;
+    throw new NaruError('CLUSTER_UNCOVERED', 'Slots of the target have no node', { side: 'target' });
+  });
+}
+
+export function movingSlots({ moves }: Topology): ReadonlySet<number> {
+  return new Set(moves.map(({ slot }) => slot));
+}
+
+async function unlessRefused<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ServerError) return undefined;
+    throw error;
+  }
+}

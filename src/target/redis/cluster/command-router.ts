@@ -1,0 +1,121 @@
+import { NaruError } from '../../../errors/errors.ts';
+import { keySlot } from '../../../net/topology/slot.ts';
+import type { CommandView } from '../../../protocol/resp/command-walker.ts';
+import { Kind } from '../in-flight.ts';
+import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
+import type { PlainLane } from './plain-lane.ts';
+
+export interface CommandRouterOptions {
+  keys: FindsKeys;
+  /** keys have slots, and transactions are possible in each */
+  slots: boolean;
+  /** the lane of a slot */
+  laneOf(slot: number): PlainLane;
+  /** those that have a connection */
+  lanes(): Iterable<PlainLane>;
+}
+
+/** Commands without keys that each node has to do. */
+const EACH_NODE = /^(FLUSHALL|FLUSHDB|FUNCTION)$/;
+
+/** Gives each command of the stream to the lane of its slot, and keeps a transaction of the source one as far as it is about one slot. */
+export class CommandRouter {
+  readonly #options: CommandRouterOptions;
+  #holding = false;
+  #slot = NO_SLOT;
+  /** in which a transaction is open */
+  #lane: PlainLane | undefined;
+
+  constructor(options: CommandRouterOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is begun. */
+  clear(): void {
+    this.#holding = false;
+    this.#lane = undefined;
+    this.#slot = NO_SLOT;
+  }
+
+  /** A transaction of the source begins, or ends. */
+  hold(on: boolean): void {
+    this.#holding = on;
+    if (!on) this.#commit();
+  }
+
+  command(command: CommandView, db: number): void {
+    const { keys } = this.#options;
+    const count = keys.find(command);
+    const slot = slotOf(command, keys, count);
+    if (slot === SEVERAL) this.#split(command, count, db);
+    else if (slot === NO_SLOT) this.#keyless(command, db);
+    else this.#forward(command, slot, db);
+  }
+
+  /** The lane for what is written next: in a transaction, one of as many commands in a row as are for one slot. */
+  laneOf(slot: number): PlainLane {
+    const lane = this.#options.laneOf(slot);
+    if (!this.#holding || !this.#options.slots) return lane;
+    if (this.#lane === lane && this.#slot === slot) return lane;
+    this.#commit();
+    lane.beginTransaction();
+    this.#lane = lane;
+    this.#slot = slot;
+    return lane;
+  }
+
+  #commit(): void {
+    this.#lane?.commit();
+    this.#lane = undefined;
+    this.#slot = NO_SLOT;
+  }
+
+  #forward(command: CommandView, slot: number, db: number): void {
+    asItStands(this.laneOf(slot), command, db, 1);
+  }
+
+  /** Key by key. */
+  #split(command: CommandView, count: number, db: number): void {
+    const each = argumentsOfKey(command);
+    const name = command.text(0);
+    const { buf, argStart, argEnd } = command;
+    for (let i = 0; i < count; i++) {
+      const first = this.#options.keys.positions[i] as number;
+      const lane = this.laneOf(keySlot(buf, argStart[first] as number, argEnd[first] as number));
+      const output = lane.begin(db);
+      output.begin(1 + each);
+      output.argText(name);
+      for (let arg = first; arg < first + each; arg++) {
+        output.arg(buf, argStart[arg] as number, argEnd[arg] as number);
+      }
+      lane.end(Kind.COMMAND, i === 0 ? 1 : 0, command.offset);
+    }
+  }
+
+  #keyless(command: CommandView, db: number): void {
+    const name = command.text(0).toUpperCase();
+    if (name === 'PUBLISH') this.#forward(command, 0, db);
+    else if (name === 'SPUBLISH' && command.argc > 1) {
+      const { buf, argStart, argEnd } = command;
+      this.#forward(command, keySlot(buf, argStart[1] as number, argEnd[1] as number), db);
+    } else if (EACH_NODE.test(name) && this.#options.slots) this.#everywhere(command, db);
+    else {
+      const text = `${name} has no key, so that nobody can tell for which node of the target it is`;
+      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: command.offset });
+    }
+  }
+
+  #everywhere(command: CommandView, db: number): void {
+    this.#commit();
+    let counted = 1;
+    for (const lane of this.#options.lanes()) {
+      asItStands(lane, command, db, counted);
+      counted = 0;
+    }
+  }
+}
+
+function asItStands(lane: PlainLane, command: CommandView, db: number, counted: number): void {
+  lane.begin(db).raw(command.buf, command.frameStart, command.frameEnd);
+  lane.end(Kind.COMMAND, counted, command.offset);
+}
