@@ -2,6 +2,7 @@ import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
+import { keySlot } from '../net/topology/slot.ts';
 import type { Endpoint } from '../net/url.ts';
 import { ExpiryWatch } from '../pipeline/expiry/expiry-watch.ts';
 import { keysByServer } from '../pipeline/keys/by-server.ts';
@@ -20,6 +21,7 @@ import { Acker } from './acker.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import type { NodeFacts } from './facts.ts';
 import { HeldBack } from './held-back.ts';
+import type { ClusterHost } from './link-host.ts';
 import type { SourceAsker } from './source-asker.ts';
 import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
 
@@ -41,6 +43,8 @@ export interface AssemblyInput {
   stream(): Promise<Endpoint>;
   /** of the source */
   asker: SourceAsker;
+  /** undefined: the source is no cluster */
+  cluster: ClusterHost | undefined;
   /** aborted when the run is over */
   signal: AbortSignal;
   onSnapshotApplied(): void;
@@ -177,7 +181,7 @@ function makeRecopier(
   keys: KeyFinder,
   expiries: ExpiryWatch | undefined,
 ): Recopier | undefined {
-  const { options, asker, sourceCommands, checked, side, protectTarget } = input;
+  const { options, asker, sourceCommands, checked, side, protectTarget, cluster } = input;
   if (protectTarget) return undefined;
   const reader = new PositionedReader({
     open: () => asker.open(),
@@ -186,6 +190,7 @@ function makeRecopier(
     giveUpAfterMs: options.giveUpAfter,
     signal: input.signal,
     onRetry: input.link.onRetry,
+    isLost: () => cluster?.isLost() === true,
   });
   return new Recopier({
     keys,
@@ -194,6 +199,7 @@ function makeRecopier(
     takes: target.takes?.bind(target),
     mayWrite: target.mayWrite?.bind(target),
     expiries,
+    ...(cluster !== undefined && { groupOf: slotOf, onElsewhere: cluster.onElsewhere }),
     reader: {
       read: async (keys) => {
         const { values, offset } = await reader.read(keys);
@@ -211,6 +217,10 @@ function makeRecopier(
       }
     },
   });
+}
+
+function slotOf(key: Buffer): number {
+  return keySlot(key, 0, key.length);
 }
 
 function fileName(text: string): string {

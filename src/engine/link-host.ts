@@ -4,6 +4,14 @@ import type { ErrorEvent, WarningEvent } from './events.ts';
 import type { Position } from './reading.ts';
 import type { Turns } from './turns.ts';
 
+/** What a link of a cluster has of the others. */
+export interface ClusterHost {
+  /** Nobody has taken over from its source. */
+  isLost(): boolean;
+  /** Another node has this key now. */
+  onElsewhere(key: Buffer): void;
+}
+
 /** What a link has of the migration that it belongs to. */
 export interface LinkHost {
   /** Names the link as long as it lives, whichever server it reads from: in errors, at the target, on disk. */
@@ -12,6 +20,8 @@ export interface LinkHost {
   readonly target: Topology;
   /** to make and send a full copy */
   readonly turns: Turns;
+  /** undefined: the source is no cluster */
+  readonly cluster: ClusterHost | undefined;
   /** Where the stream is to be had now. Rejects with NaruError. */
   stream(): Promise<Endpoint>;
   /** Where questions are to be asked now: of the master. Rejects with NaruError. */

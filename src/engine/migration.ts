@@ -5,21 +5,22 @@ import { describeEndpoint } from '../net/url.ts';
 import { toNaruError } from './error-event.ts';
 import type { DoneEvent, ErrorEvent, LinkPosition, SyncEvent, WarningEvent } from './events.ts';
 import { findTarget } from './find-target.ts';
-import { Meter } from './meter.ts';
+import { Meter, type Reading } from './meter.ts';
 import { countKeys } from './precheck.ts';
 import type { Position } from './reading.ts';
+import { type MovableLink, SlotMover } from './slot-mover.ts';
 import { SourceNodes, type SourcePlace } from './source-nodes.ts';
 import { countersIn, sumOf } from './sums.ts';
 import { SyncJob } from './sync-job.ts';
 import { watchForSynced } from './synced-watch.ts';
+import { TargetKeys } from './target-keys.ts';
 import { Turns } from './turns.ts';
 
-interface Link {
-  readonly place: SourcePlace;
-  readonly job: SyncJob;
+interface Link extends MovableLink {
   /** where its full copy began; undefined: it has not begun */
   began: Position | undefined;
   applied: boolean;
+  running: Promise<void>;
 }
 
 /**
@@ -36,6 +37,13 @@ export class Migration {
   #nodes!: SourceNodes;
   #target!: Topology;
   #links: Link[] = [];
+  readonly #running = new Set<Promise<void>>();
+  /** what links did that have ended on the way, since their shard is no more */
+  #ended: Reading[] = [];
+  #protectTarget = false;
+  /** undefined: the source is no cluster */
+  #mover: SlotMover | undefined;
+  readonly #moving = new AbortController();
   #failure: NaruError | undefined;
   #stopping = false;
   #versions = { sourceVersion: '', targetVersion: '' };
@@ -53,17 +61,43 @@ export class Migration {
     if (this.#stopping) return;
     this.#stopping = true;
     if (this.#links.length === 0) this.#ending.abort(stoppedEarly());
+    void this.#stopLinks();
+  }
+
+  /** What was moved between the source's nodes has to be settled first: after that nothing comes that could do so. */
+  async #stopLinks(): Promise<void> {
+    if (this.#snapshotDone && this.#mover !== undefined) await this.#settle(this.#mover);
+    this.#moving.abort();
     for (const { job } of this.#links) job.stop();
+  }
+
+  async #settle(mover: SlotMover): Promise<void> {
+    const late = AbortSignal.timeout(this.#options.drainTimeout);
+    try {
+      await mover.settle(AbortSignal.any([late, this.#moving.signal]));
+    } catch (error) {
+      if (late.aborted) this.#fail(this.#unsettled());
+      else if (!this.#moving.signal.aborted) this.#fail(toNaruError(error));
+    }
+  }
+
+  #unsettled(): NaruError {
+    const count = this.#mover?.pending ?? 0;
+    const text = `${count} slots were moved between the source's nodes, and their keys could not be copied again within --drain-timeout`;
+    return new NaruError('STOPPED_EARLY', text, { side: 'source' });
   }
 
   /** Runs to the end. Rejects with NaruError. */
   async run(): Promise<DoneEvent> {
     try {
       await this.#find();
-      const protectTarget = await this.#check();
+      await this.#check();
       this.#timer = setInterval(() => this.#progress(), this.#options.progressInterval);
-      await Promise.all(this.#links.map((link) => this.#runLink(link, protectTarget)));
+      for (const link of this.#links) this.#begin(link);
+      this.#mover?.run().catch((error: unknown) => this.#fail(toNaruError(error)));
+      while (this.#running.size > 0) await Promise.race(this.#running);
       if (this.#failure !== undefined) throw this.#failure;
+      await this.#checkMoves();
       return this.#done();
     } catch (error) {
       const failure = this.#failure ?? toNaruError(error);
@@ -71,6 +105,7 @@ export class Migration {
       throw failure;
     } finally {
       clearInterval(this.#timer);
+      this.#moving.abort();
       this.#ending.abort(stoppedEarly());
     }
   }
@@ -96,19 +131,44 @@ export class Migration {
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
+    if (this.#nodes.isCluster) this.#mover = this.#makeMover();
     if (this.#stopping) throw stoppedEarly();
   }
 
-  #linkAt(place: SourcePlace): Link {
+  #makeMover(): SlotMover {
+    const { to, toTls, connectTimeout, giveUpAfter } = this.#options;
+    return new SlotMover({
+      nodes: this.#nodes,
+      keys: new TargetKeys({
+        nodes: async () => [to],
+        tls: toTls,
+        connectTimeoutMs: connectTimeout,
+        giveUpAfterMs: giveUpAfter,
+        signal: this.#ending.signal,
+      }),
+      signal: this.#moving.signal,
+      links: () => this.#links,
+      adjust: (empty) => this.#adjust(empty as Link[]),
+    });
+  }
+
+  /** `isNew`: the master has joined since the run began, and what the target holds by now came from the others. */
+  #linkAt(place: SourcePlace, isNew = false): Link {
+    const { shard } = place;
     const nodes = this.#nodes;
     const link: Link = {
       place,
       began: undefined,
       applied: false,
-      job: new SyncJob(this.#options, {
+      running: Promise.resolve(),
+      job: new SyncJob(isNew ? { ...this.#options, onConflict: 'overwrite' } : this.#options, {
         node: place.node,
         target: this.#target,
         turns: this.#turns,
+        cluster: shard && {
+          isLost: () => shard.lost,
+          onElsewhere: (key) => this.#mover?.met(key),
+        },
         stream: () => nodes.stream(place),
         questions: () => nodes.questions(place),
         onStarted: (position) => {
@@ -127,26 +187,55 @@ export class Migration {
 
   /**
    * One after another, since what an earlier run has left at the target is removed on the way: only the last one sees what is the target's own.
-   * Resolves to whether that has to stay.
    */
-  async #check(): Promise<boolean> {
-    let protectTarget = false;
+  async #check(): Promise<void> {
     for (const { job } of this.#links) {
       const isLast = job === this.#links.at(-1)?.job;
       const { source, target } = await job.check(isLast);
       this.#versions = { sourceVersion: source.version, targetVersion: target.facts.version };
-      protectTarget = countKeys(target.facts) > 0 && this.#options.onConflict !== 'overwrite';
+      this.#protectTarget = countKeys(target.facts) > 0 && this.#options.onConflict !== 'overwrite';
     }
-    return protectTarget;
   }
 
-  async #runLink({ job }: Link, protectTarget: boolean): Promise<void> {
-    try {
-      await job.run(protectTarget);
-    } catch (error) {
-      this.#failure ??= toNaruError(error);
-      for (const other of this.#links) if (other.job !== job) other.job.abort(this.#failure);
+  #begin(link: Link): void {
+    const running = link.job
+      .run(this.#protectTarget)
+      .catch((error: unknown) => this.#fail(toNaruError(error), link))
+      .finally(() => this.#running.delete(running));
+    link.running = running;
+    this.#running.add(running);
+  }
+
+  /** The first failure ends all links. */
+  #fail(error: NaruError, of?: Link): void {
+    this.#failure ??= error;
+    for (const link of this.#links) if (link !== of) link.job.abort(this.#failure);
+  }
+
+  // ---- a cluster that changes
+
+  async #adjust(empty: readonly Link[]): Promise<void> {
+    for (const link of empty) {
+      link.job.stop();
+      await link.running;
+      const { reading } = link.job;
+      if (reading !== undefined) this.#ended.push({ ...reading, lagMs: 0, lagBytes: 0 });
+      this.#links = this.#links.filter((other) => other !== link);
+      this.#nodes.drop(link.place);
     }
+    if (this.#failure !== undefined || this.#moving.signal.aborted) return;
+    for (const place of this.#nodes.newPlaces()) {
+      const link = this.#linkAt(place, true);
+      this.#links.push(link);
+      await link.job.check(false);
+      this.#begin(link);
+    }
+  }
+
+  /** Of a slot whose move began when the links were about to end, the one may have said that keys go, and the other not that they come. */
+  async #checkMoves(): Promise<void> {
+    await this.#mover?.seen(AbortSignal.timeout(this.#options.connectTimeout));
+    if ((this.#mover?.pending ?? 0) > 0) throw this.#unsettled();
   }
 
   // ---- on the way
@@ -182,9 +271,10 @@ export class Migration {
     const newest = await watchForSynced(
       {
         lagBytes: () => this.#links.reduce((sum, { job }) => sum + job.behind, 0),
-        newest: () =>
-          Promise.all(this.#links.map(async (link) => ({ link, offset: await link.job.newest() }))),
-        holds: (all) => all.every(({ link, offset }) => (link.job.position?.offset ?? -1) >= offset),
+        newest: () => this.#newest(),
+        holds: (all) =>
+          !this.#mover?.pending &&
+          all.every(({ link, offset }) => (link.job.position?.offset ?? -1) >= offset),
       },
       this.#ending.signal,
     );
@@ -199,8 +289,17 @@ export class Migration {
     if (this.#options.untilSynced) this.stop();
   }
 
-  get #reading(): ReturnType<typeof sumOf> {
-    return sumOf(this.#links.map(({ job }) => job.reading));
+  /** What all sources have written by now, and behind that whether slots were being moved then. */
+  async #newest(): Promise<{ link: Link; offset: number }[]> {
+    const all = await Promise.all(
+      this.#links.map(async (link) => ({ link, offset: await link.job.newest() })),
+    );
+    await this.#mover?.look();
+    return all;
+  }
+
+  get #reading(): Reading {
+    return sumOf([...this.#ended, ...this.#links.map(({ job }) => job.reading)]);
   }
 
   /** That of the first link, and of a cluster those of all links that have one. */

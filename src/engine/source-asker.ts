@@ -3,7 +3,7 @@ import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
 import { askKeyTable } from '../pipeline/keys/by-server.ts';
 import type { KeyTable } from '../pipeline/keys/key-table.ts';
-import { type NodeFacts, readFacts, readOffset } from './facts.ts';
+import { ask, type NodeFacts, readFacts, readOffset } from './facts.ts';
 
 export interface SourceAskerOptions {
   /** where to ask; before each attempt to connect. Rejects with NaruError */
@@ -40,6 +40,14 @@ export class SourceAsker {
       this.close();
       throw error;
     }
+  }
+
+  /** All keys of a cluster's slot that it has. */
+  async keysInSlot(slot: number): Promise<Buffer[]> {
+    const client = await this.open();
+    const count = Number(await ask(client, 'CLUSTER', 'COUNTKEYSINSLOT', slot));
+    // What is written meanwhile comes by the stream; what goes is copied as gone.
+    return count === 0 ? [] : ((await ask(client, 'CLUSTER', 'GETKEYSINSLOT', slot, count)) as Buffer[]);
   }
 
   close(): void {

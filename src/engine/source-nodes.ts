@@ -84,19 +84,27 @@ export class SourceNodes {
 
   /** A place for each master that owns slots and has none yet. */
   newPlaces(): SourcePlace[] {
-    const { from } = this.#options;
-    const found: SourcePlace[] = [];
-    if (!this.isCluster) {
-      if (this.#places.length === 0) found.push({ node: describeEndpoint(from), shard: undefined });
-    } else {
+    const before = this.#places.length;
+    if (this.isCluster) {
       const taken = this.#masterIds();
       for (const master of this.topology.nodes) {
         if (master.role !== 'master' || master.slots.length === 0 || taken.has(master.id)) continue;
-        found.push({ node: describeHostPort(master.announced), shard: new Shard(master) });
+        this.#places.push({ node: this.#nameFor(master), shard: new Shard(master) });
       }
+    } else if (before === 0) {
+      this.#places.push({ node: describeEndpoint(this.#options.from), shard: undefined });
     }
-    this.#places.push(...found);
-    return found;
+    return this.#places.slice(before);
+  }
+
+  /** A link keeps its name when another server takes over, and the first one may come back with slots of its own. */
+  #nameFor({ announced }: TopologyNode): string {
+    const name = describeHostPort(announced);
+    const isTaken = (text: string): boolean => this.#places.some(({ node }) => node === text);
+    for (let n = 2, other = name; ; n++) {
+      if (!isTaken(other)) return other;
+      other = `${name}#${n}`;
+    }
   }
 
   /** Its link has ended. */

@@ -139,6 +139,22 @@ export class SyncJob {
     return this.#parts === undefined ? Number.POSITIVE_INFINITY : behindOf(this.#parts);
   }
 
+  /** Keys that are being copied again. */
+  get held(): number {
+    return this.#parts?.recopier?.held ?? 0;
+  }
+
+  /** Copies keys again from its source, whatever the target has of them; only once the full copy is applied. */
+  copyAgain(keys: readonly Buffer[]): void {
+    for (const key of keys) this.#parts?.recopier?.hold(0, key);
+    this.#parts?.pump.nudge();
+  }
+
+  /** Rejects with NaruError. */
+  keysInSlot(slot: number): Promise<Buffer[]> {
+    return this.#asker.keysInSlot(slot);
+  }
+
   /** The source's offset of its newest write. Rejects with NaruError. */
   newest(): Promise<number> {
     return this.#asker.offset();
@@ -185,6 +201,7 @@ export class SyncJob {
       },
       stream: () => this.#host.stream(),
       asker: this.#asker,
+      cluster: this.#host.cluster,
       signal: this.#watching.signal,
       onSnapshotApplied: () => this.#snapshotApplied(parts),
     });

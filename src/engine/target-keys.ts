@@ -1,3 +1,4 @@
+import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
@@ -6,6 +7,7 @@ import type { TlsOptions } from '../net/connection.ts';
 import { Outage } from '../net/outage.ts';
 import { keySlot } from '../net/topology/slot.ts';
 import type { Endpoint } from '../net/url.ts';
+import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask } from './facts.ts';
 
 export interface TargetKeysOptions {
@@ -14,9 +16,13 @@ export interface TargetKeysOptions {
   tls: TlsOptions | undefined;
   connectTimeoutMs: number;
   giveUpAfterMs: number;
-  /** what Naru keeps at the target for itself */
-  isOwn(key: Buffer): boolean;
   signal: AbortSignal;
+}
+
+/** What Naru keeps at the target for itself. */
+function isOwn(key: Buffer): boolean {
+  const text = key.toString('latin1', 0, 32);
+  return text.startsWith(checkpointKey('')) || text.startsWith(PART_PREFIX);
 }
 
 /** Keys that one SCAN looks at; so many are given at once at most, or a few more. */
@@ -55,7 +61,7 @@ export class TargetKeys {
   ): Promise<void> {
     for (let cursor = '0'; ; ) {
       const [next, keys] = (await ask(client, 'SCAN', cursor, 'COUNT', SCAN_COUNT)) as [Buffer, Buffer[]];
-      const found = keys.filter((key) => wanted(keySlot(key, 0, key.length)) && !this.#options.isOwn(key));
+      const found = keys.filter((key) => wanted(keySlot(key, 0, key.length)) && !isOwn(key));
       if (found.length > 0) await take(found);
       cursor = next.toString();
       if (cursor === '0') return;

@@ -18,6 +18,7 @@ const TAGS = 300;
 
 /** Waits for each round's answers; a command counts as written once it is answered. */
 export class ClusterWriter {
+  static readonly library: string = LIBRARY;
   readonly #cluster: RedisCluster;
   readonly #random: Random;
   readonly #clients = new Map<string, RespClient>();

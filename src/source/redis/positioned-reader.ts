@@ -13,6 +13,8 @@ export interface PositionedReaderOptions {
   expireTime: boolean;
   /** the replication id that the stream has now */
   replid(): string;
+  /** The source is gone for good, and others have its keys. */
+  isLost(): boolean;
   giveUpAfterMs: number;
   signal: AbortSignal;
   onRetry(error: NaruError, delayMs: number): void;
@@ -55,6 +57,7 @@ export class PositionedReader {
   async read(keys: readonly { db: number; key: Buffer }[]): Promise<PositionedReading> {
     const { signal, onRetry } = this.#options;
     for (;;) {
+      if (this.#options.isLost()) return { values: keys.map(() => undefined), offset: 0 };
       let failure: NaruError;
       try {
         const reading = await this.#askCluster(keys);

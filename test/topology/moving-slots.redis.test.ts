@@ -1,0 +1,56 @@
+/** Slots that move between the nodes of a source while it is copied and followed. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { RedisCluster } from '../support/cluster.ts';
+import { ClusterWriter } from './cluster-writer.ts';
+import { fill, Rig, serversOf } from './rig.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function start(masters: number): Promise<{ cluster: RedisCluster; rig: Rig }> {
+  const cluster = await RedisCluster.start({ masters });
+  stops.push(() => cluster.stop());
+  const rig = await Rig.start();
+  stops.push(() => rig.stop());
+  return { cluster, rig };
+}
+
+describe('slots that move at the source', { timeout: 90_000 }, () => {
+  it('leave nothing behind and lose nothing: while the full copy is made, and in the stream', async () => {
+    const { cluster, rig } = await start(3);
+    await fill(cluster, 20_000, 100);
+    const writer = await ClusterWriter.start(cluster, 3);
+    await writer.until(500);
+    const [a, b, c] = (await cluster.masters()) as [never, never, never];
+    const naru = rig.sync(cluster.url, '--parallel-snapshots', '1');
+    await naru.untilEvent('started');
+    await cluster.reshard(300, a, b);
+    await naru.untilEvent('synced');
+    await cluster.reshard(300, b, c);
+    await writer.until(500);
+    await writer.stop();
+    const done = await rig.endsEqual(naru, await serversOf(cluster));
+    expect(done.recopied).toBeGreaterThan(0);
+    console.log(`moved slots: ${done.recopied} keys were copied again, ${done.commands} commands`);
+  });
+
+  it('to a master that joins, and from one that loses all of its slots', async () => {
+    const { cluster, rig } = await start(2);
+    await fill(cluster, 5000, 50);
+    const writer = await ClusterWriter.start(cluster, 4);
+    await writer.until(500);
+    const naru = rig.sync(cluster.url);
+    await naru.untilEvent('synced');
+    const added = await cluster.addNode();
+    const [first] = (await cluster.masters()) as [never];
+    await added.server.call('FUNCTION', 'LOAD', 'REPLACE', ClusterWriter.library);
+    await cluster.reshard(400, first, added);
+    await writer.until(500);
+    await naru.untilEvent('progress', (event) => event.links?.length === 3 && event.phase === 'stream');
+    await writer.stop();
+    const done = await rig.endsEqual(naru, await serversOf(cluster));
+    expect(done.recopied).toBeGreaterThan(0);
+  });
+});
