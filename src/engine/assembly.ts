@@ -114,6 +114,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     bigEntryBytes: options.bigKeySize,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
+    shared: input.cluster,
     onSnapshotApplied: input.onSnapshotApplied,
   });
   made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
@@ -148,7 +149,7 @@ function makeLink(
 }
 
 function makeStreamApplier(
-  { options, sourceNode, protectTarget, checked }: AssemblyInput,
+  { options, sourceNode, protectTarget, checked, cluster }: AssemblyInput,
   target: EngineTarget,
   spool: Spool,
   link: ReplicationLink,
@@ -160,6 +161,7 @@ function makeStreamApplier(
     protectTarget,
     setTakesPxat: checked.dialect.pxat,
     recopier,
+    shared: cluster,
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),

@@ -1,11 +1,12 @@
 import type { Topology } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
+import type { SharedTarget } from '../pipeline/shared-target.ts';
 import type { ErrorEvent, WarningEvent } from './events.ts';
 import type { Position } from './reading.ts';
 import type { Turns } from './turns.ts';
 
 /** What a link of a cluster has of the others. */
-export interface ClusterHost {
+export interface ClusterHost extends SharedTarget {
   /** Nobody has taken over from its source. */
   isLost(): boolean;
   /** Another node has this key now. */

@@ -168,6 +168,8 @@ export class Migration {
         cluster: shard && {
           isLost: () => shard.lost,
           onElsewhere: (key) => this.#mover?.met(key),
+          removeKeys: async () => this.#mover?.removeKeys(link),
+          compareKeys: () => this.#mover?.compareKeys(link),
         },
         stream: () => nodes.stream(place),
         questions: () => nodes.questions(place),

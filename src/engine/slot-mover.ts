@@ -1,6 +1,6 @@
 import { NaruError } from '../errors/errors.ts';
 import { delay } from '../net/backoff.ts';
-import { keySlot } from '../net/topology/slot.ts';
+import { keySlot, SLOTS } from '../net/topology/slot.ts';
 import { SlotMoves } from './slot-moves.ts';
 import type { SourceNodes, SourcePlace } from './source-nodes.ts';
 import type { SyncJob } from './sync-job.ts';
@@ -55,6 +55,18 @@ export class SlotMover {
   met(key: Buffer): void {
     this.#moves.mark(keySlot(key, 0, key.length));
     this.#options.nodes.suspect();
+  }
+
+  /** Removes from the target the keys of the slots that a link's source has now. */
+  async removeKeys(link: MovableLink): Promise<void> {
+    const owner = this.#owners();
+    await this.#options.keys.remove((slot) => owner(slot) === link);
+  }
+
+  /** The same by comparing each of the keys, when there is time. */
+  compareKeys(link: MovableLink): void {
+    const owner = this.#owners();
+    for (let slot = 0; slot < SLOTS; slot++) if (owner(slot) === link) this.#moves.mark(slot);
   }
 
   /** Looks each second until the signal. Rejects with NaruError where the source can not be asked any more. */

@@ -9,6 +9,7 @@ import type { Target } from '../target/target.ts';
 import { toFormatFailure } from './format-failure.ts';
 import { type Named, nameCommand, nameEntry } from './naming.ts';
 import type { Recopier } from './recopy/recopier.ts';
+import type { SharedTarget } from './shared-target.ts';
 import type { SnapshotApplier } from './snapshot-applier.ts';
 import type { StreamApplier } from './stream-applier.ts';
 
@@ -30,6 +31,8 @@ export interface PumpOptions {
   /** undefined: nothing can be copied again */
   recopier?: Recopier | undefined;
   /** all of the snapshot was given and is acknowledged; what follows is the stream */
+  /** as in StreamApplierOptions */
+  shared?: SharedTarget | undefined;
   onSnapshotApplied(): void;
 }
 
@@ -137,6 +140,10 @@ export class Pump {
     // After an outage a value may be due where the stream stands.
     if (this.#phase === 'stream') this.#options.stream.settle();
     while (!this.#stopped) {
+      if (this.#options.stream.flushedAt !== undefined) {
+        await this.#flush(this.#options.stream.flushedAt);
+        continue;
+      }
       if (recopier?.wantsToRead && this.#phase === 'stream') {
         await this.#unlessStopped(recopier.read());
         if (!this.#stopped) this.#options.stream.settle();
@@ -157,6 +164,18 @@ export class Pump {
         await this.#moreBytes();
       }
     }
+  }
+
+  /** All that came before is waited for: what is removed must not come again. A run that is stopped here meets the flush again. */
+  async #flush(offset: number): Promise<void> {
+    const { target, stream, shared, spool } = this.#options;
+    target.breathe(true);
+    await this.#unlessStopped(target.drained());
+    if (!this.#stopped) await this.#unlessStopped(shared?.removeKeys() ?? Promise.resolve());
+    if (this.#stopped) return;
+    spool.seek(offset);
+    this.#commands.restart(offset);
+    stream.goOnBehindFlush(offset);
   }
 
   /** Nothing is begun that would need more bytes. */

@@ -9,6 +9,7 @@ import { absoluteBig, Expiries } from './expiries.ts';
 import { addWithoutIdempotency } from './idempotent-add.ts';
 import type { HeldKey, KeyValue } from './recopy/held-keys.ts';
 import type { Recopier } from './recopy/recopier.ts';
+import { functionAgain, type SharedTarget } from './shared-target.ts';
 
 export interface StreamApplierOptions {
   /** forward PUBLISH and SPUBLISH */
@@ -17,6 +18,8 @@ export interface StreamApplierOptions {
   functions: boolean;
   /** the target holds keys of its own that must outlive a FLUSHALL of the source */
   protectTarget: boolean;
+  /** Other sources fill the target too; undefined: this is the only one. */
+  shared?: SharedTarget | undefined;
   /** the target's SET knows PXAT, as from Redis 6.2 on; the default */
   setTakesPxat?: boolean;
   /** copies what can not be applied; undefined: there is no source to ask */
@@ -53,6 +56,8 @@ export class StreamApplier implements StreamSink {
   #doneTo = 0;
   /** behind the last command */
   #at = 0;
+  /** behind a FLUSHALL that has to be done apart */
+  #flushedAt: number | undefined;
 
   constructor(target: Target, options: StreamApplierOptions) {
     this.#target = target;
@@ -70,16 +75,32 @@ export class StreamApplier implements StreamSink {
     this.db = db;
     this.inTransaction = false;
     this.#doneTo = doneTo;
+    this.#flushedAt = undefined;
+  }
+
+  /**
+   * The source was flushed, and its keys are to be removed from a target that it shares; the offset behind that. What comes after it is left
+   * alone until then, and has to be given again. Undefined: there is nothing to be done.
+   */
+  get flushedAt(): number | undefined {
+    return this.#flushedAt;
+  }
+
+  /** The keys are removed; the stream goes on behind that. */
+  goOnBehindFlush(offset: number): void {
+    this.#flushedAt = undefined;
+    this.#reached(offset);
   }
 
   command(command: CommandView): void {
+    if (this.#flushedAt !== undefined) return;
     const action = actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number);
     const taken =
       this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db, action);
     if (OF_KEYS[action] === 0) this.#recopier?.checkKeyless(command, this.db);
     if (command.offset < this.#doneTo) this.#pass(command, action);
     else if (!taken) this.#apply(command, action);
-    this.#reached(command.endOffset);
+    if (this.#flushedAt === undefined) this.#reached(command.endOffset);
   }
 
   /** Behind the last command that was given, and the database there. */
@@ -150,7 +171,7 @@ export class StreamApplier implements StreamSink {
         this.#unless(!this.#options.publish, command);
         return;
       case Action.FUNCTION:
-        this.#unless(!this.#options.functions, command);
+        this.#function(command);
         return;
       case Action.FLUSH:
         this.#flush(command);
@@ -174,6 +195,12 @@ export class StreamApplier implements StreamSink {
     this.#target.hold(begins);
   }
 
+  #function(command: CommandView): void {
+    const { functions, shared } = this.#options;
+    const again = functions && shared !== undefined && functionAgain(command, this.#target, this.db);
+    if (!again) this.#unless(!functions, command);
+  }
+
   #unless(leftOut: boolean, command: CommandView): void {
     if (leftOut) this.leftOut++;
     else this.#target.command(command, this.db);
@@ -192,7 +219,10 @@ export class StreamApplier implements StreamSink {
         },
       );
     }
-    this.#target.command(command, this.db);
+    const { shared } = this.#options;
+    if (shared === undefined) this.#target.command(command, this.db);
+    else if (this.inTransaction) shared.compareKeys();
+    else this.#flushedAt = command.endOffset;
   }
 
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
@@ -209,6 +239,10 @@ export class StreamApplier implements StreamSink {
   }
 
   bigCommand(command: BigCommand): void {
+    if (this.#flushedAt !== undefined) {
+      this.#forwardBig = false;
+      return;
+    }
     const name = command.kept.get(0) as Buffer;
     const action = actionOf(name, 0, name.length);
     const leftOut =
@@ -225,6 +259,7 @@ export class StreamApplier implements StreamSink {
   }
 
   bigCommandEnd(command: BigCommand): void {
+    if (this.#flushedAt !== undefined) return;
     if (this.#forwardBig) {
       this.#target.endWrite(command.offset);
       const expiry = absoluteBig(command, () => this.#options.arrivalMs(command.offset));

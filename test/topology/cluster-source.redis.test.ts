@@ -5,7 +5,7 @@ import { functionsOf } from '../support/cluster-state.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from './cluster-writer.ts';
-import { Rig, serversOf } from './rig.ts';
+import { fill, Rig, serversOf } from './rig.ts';
 
 let cluster: RedisCluster;
 let rig: Rig;
@@ -64,4 +64,57 @@ describe('a cluster as source', { timeout: 60_000 }, () => {
     await second?.server.restart();
     await cluster.healthy();
   });
+
+  it('loses the keys of a master that is flushed, and no others', async () => {
+    await rig.target.call('FLUSHALL');
+    await rig.target.call('FUNCTION', 'FLUSH');
+    await fill(cluster, 3000, 20);
+    const [first, second, third] = (await serversOf(cluster)) as [RedisServer, RedisServer, RedisServer];
+    const naru = rig.sync(cluster.url);
+    await naru.untilEvent('synced');
+    const [a, b] = [await ownKey(first), await ownKey(second)];
+    // In one slice of the stream: what stands behind it must not go with it.
+    await first.pipeline([
+      ['SET', a, 'old'],
+      ['RPUSH', `{${a}}l`, 1],
+      ['FLUSHALL'],
+      ['RPUSH', `{${a}}l`, 2],
+      ['SET', a, 'new'],
+    ]);
+    await second.pipeline([['MULTI'], ['SET', b, 'old'], ['FLUSHALL'], ['SET', b, 'new'], ['EXEC']]);
+    await rig.holds(a, 'new');
+    const left = Number(await third.call('DBSIZE'));
+    expect(left).toBeGreaterThan(500);
+    await rig.endsEqual(naru, [first, second, third]);
+    expect(Number(await rig.target.call('DBSIZE'))).toBeLessThan(left + 10);
+  });
+
+  it('loads and deletes a library that each of its masters loads and deletes', async () => {
+    await rig.target.call('FLUSHALL');
+    await rig.target.call('FUNCTION', 'FLUSH');
+    const masters = await serversOf(cluster);
+    for (const server of masters) await server.call('FUNCTION', 'FLUSH');
+    const naru = rig.sync(cluster.url);
+    await naru.untilEvent('synced');
+    const code = (name: string): string =>
+      `#!lua name=${name}\nredis.register_function('${name}', function() return 1 end)`;
+    for (const server of masters) {
+      await server.pipeline([
+        ['FUNCTION', 'LOAD', code('stays')],
+        ['FUNCTION', 'LOAD', code('goes')],
+      ]);
+    }
+    for (const server of masters) await server.call('FUNCTION', 'DELETE', 'goes');
+    const done = await rig.endsEqual(naru, masters);
+    expect(done).toMatchObject({ lost: 0 });
+    expect(await functionsOf(rig.target)).toBe(await functionsOf(masters[0] as RedisServer));
+  });
 });
+
+/** A key of a slot that the server has. */
+async function ownKey(server: RedisServer): Promise<string> {
+  for (let n = 0; ; n++) {
+    const [reply] = await server.pipeline([['EXISTS', `own:${n}`]]);
+    if (reply === 0) return `own:${n}`;
+  }
+}

@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 async function start(masters: number): Promise<{ cluster: RedisCluster; rig: Rig }> {
-  const cluster = await RedisCluster.start({ masters });
+  const cluster = await RedisCluster.start({ masters, config: { 'cluster-allow-replica-migration': 'yes' } });
   stops.push(() => cluster.stop());
   const rig = await Rig.start();
   stops.push(() => rig.stop());
@@ -44,11 +44,15 @@ describe('slots that move at the source', { timeout: 90_000 }, () => {
     const naru = rig.sync(cluster.url);
     await naru.untilEvent('synced');
     const added = await cluster.addNode();
-    const [first] = (await cluster.masters()) as [never];
+    const [first, last] = (await cluster.masters()) as [never, never];
     await added.server.call('FUNCTION', 'LOAD', 'REPLACE', ClusterWriter.library);
     await cluster.reshard(400, first, added);
     await writer.until(500);
     await naru.untilEvent('progress', (event) => event.links?.length === 3 && event.phase === 'stream');
+    // All that it has: it becomes a replica of the one that takes the last slot.
+    await cluster.reshard(400, added, last);
+    await naru.untilEvent('progress', (event) => event.links?.length === 2 && event.phase === 'stream');
+    await writer.until(500);
     await writer.stop();
     const done = await rig.endsEqual(naru, await serversOf(cluster));
     expect(done.recopied).toBeGreaterThan(0);
