@@ -19,14 +19,11 @@ import { Spool } from '../spool/spool.ts';
 import type { Losses } from '../target/losses.ts';
 import { Acker } from './acker.ts';
 import type { CheckedTarget } from './checked-target.ts';
-import type { NodeFacts } from './facts.ts';
+import { type NodeFacts, VALKEY_READ } from './facts.ts';
 import { HeldBack } from './held-back.ts';
 import type { ClusterHost } from './link-host.ts';
 import type { SourceAsker } from './source-asker.ts';
 import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
-
-/** The newest Valkey whose RDB is known here. */
-const VALKEY_READ = '9.0.0';
 
 export interface AssemblyInput {
   options: ResolvedSyncOptions;

@@ -99,3 +99,6 @@ async function readClock(client: RespClient): Promise<number> {
     throw error;
   }
 }
+
+/** The newest Valkey whose RDB is known here. */
+export const VALKEY_READ = '9.0.0';

@@ -15,6 +15,7 @@ import { compare } from '../support/compare.ts';
 import { fill, fillStrings } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { cachedServers } from '../support/servers.ts';
 import { markedSnapshot, SourceDouble, sizedSnapshot } from '../support/source-double.ts';
 import { fixture, linesOf, type Ran, runNaru } from './run.ts';
 
@@ -51,6 +52,30 @@ async function loaded(rdb: string): Promise<RedisServer> {
 }
 
 describe('naru dump', () => {
+  const valkey = cachedServers().find(({ name }) => name === 'valkey-9');
+
+  it.skipIf(valkey === undefined)(
+    'writes what Valkey can not write for other servers: fields that expire',
+    async () => {
+      const { binary } = valkey as { binary: string };
+      const source = await started(RedisServer.start({ binary }));
+      const file = join(folder(), 'a.rdb');
+      await source.call('SET', 'k', 'v');
+      expect((await dump(url(source), file)).code).toBe(0);
+      expect(readFileSync(file).toString('latin1', 0, 9)).toBe('REDIS0011');
+      await source.pipeline([
+        ['HSET', 'h', 'f', 'v'],
+        ['HPEXPIREAT', 'h', 4_000_000_000_000, 'FIELDS', 1, 'f'],
+      ]);
+      expect((await dump(url(source), file, '--overwrite')).code).toBe(0);
+      expect(readFileSync(file).toString('latin1', 0, 9)).toBe('VALKEY080');
+      const dir = folder();
+      copyFileSync(file, join(dir, 'naru.rdb'));
+      const there = await started(RedisServer.start({ binary, dir, config: { dbfilename: 'naru.rdb' } }));
+      expect(await there.call('HPEXPIRETIME', 'h', 'FIELDS', 1, 'f')).toEqual([4_000_000_000_000]);
+    },
+  );
+
   it.each([
     ['from memory to memory', { 'repl-diskless-sync': 'yes' }],
     ['over its disk', { 'repl-diskless-sync': 'no' }],

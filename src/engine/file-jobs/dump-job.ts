@@ -11,7 +11,7 @@ import type { ByteTaker } from '../../target/file/paced-writer.ts';
 import { type DumpOutput, dumpToStream, openRdbFile } from '../../target/file/rdb-file.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
-import { readFacts } from '../facts.ts';
+import { type NodeFacts, readFacts, VALKEY_READ } from '../facts.ts';
 import { Meter } from '../meter.ts';
 import { type Run, startRun } from '../run.ts';
 import { KeyCounter } from './key-counter.ts';
@@ -58,8 +58,7 @@ export class DumpJob {
     const output = to === STDOUT ? dumpToStream(this.#out) : await openRdbFile(to, overwrite);
     const timer = setInterval(() => this.#progress(), this.#options.progressInterval);
     try {
-      const sourceVersion = await this.#version();
-      await this.#transfer(output, await this.#ask(sourceVersion));
+      await this.#transfer(output, await this.#ask(await this.#facts()));
       this.#stopping.signal.throwIfAborted();
       await output.commit();
       return this.#done();
@@ -78,18 +77,20 @@ export class DumpJob {
     return { tls: fromTls, timeoutMs: connectTimeout, side: 'source', signal: this.#stopping.signal };
   }
 
-  async #version(): Promise<string> {
+  async #facts(): Promise<NodeFacts> {
     const client = await openClient({ ...this.#options.from, db: 0 }, this.#connecting);
     try {
-      return (await readFacts(client)).version;
+      return await readFacts(client);
     } finally {
       client.connection.destroy();
     }
   }
 
-  #ask(sourceVersion: string): Promise<Psync> {
+  #ask({ version: sourceVersion, flavour, expiringFields }: NodeFacts): Promise<Psync> {
     const { from, psyncCommand, to } = this.#options;
-    const options = { ...this.#connecting, psyncCommand };
+    // Without a word a Valkey writes what Redis 7.2 reads too, and can't where fields of hashes expire.
+    const announceVersion = flavour === 'valkey' && expiringFields ? VALKEY_READ : undefined;
+    const options = { ...this.#connecting, psyncCommand, announceVersion };
     return psync({ ...from, db: 0 }, options, undefined, (replid, offset) => {
       this.#position = { replid, offset };
       this.#emit({
