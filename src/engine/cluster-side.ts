@@ -17,6 +17,7 @@ import type { Assembly } from './assembly.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import { ClusterNodes, movingSlots, routesOf, writable } from './cluster-nodes.ts';
 import { type NodeFacts, readFacts } from './facts.ts';
+import { aboutTarget } from './find-target.ts';
 import type { SideOptions } from './one-node-side.ts';
 import { type CheckedNode, precheck } from './precheck.ts';
 import { askProxyDialect, PROXY_COMMANDS, PROXY_FACTS } from './proxy.ts';
@@ -52,13 +53,7 @@ export class ClusterSide implements TargetSide {
     this.#outage = new Outage(options.giveUpAfter);
     this.#nodes = new ClusterNodes(options, job, this.#stopping.signal);
     this.#watcher = new TopologyWatcher(topology, {
-      endpoint: options.to,
-      tls: options.toTls,
-      connectTimeoutMs: options.connectTimeout,
-      side: 'target',
-      addressMap: options.toAddressMap,
-      override: options.toTopology,
-      signal: this.#stopping.signal,
+      ...aboutTarget(options, this.#stopping.signal),
       onChanged: (changed) => this.#changed(changed),
       onProblem: (error) => this.#side.onRetry(error, MOVING_POLL_MS),
     });

@@ -1,10 +1,15 @@
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
-import { discover } from '../net/topology/discover.ts';
+import { type DiscoverOptions, discover } from '../net/topology/discover.ts';
 import type { Topology } from '../net/topology/topology.ts';
 
 /** What the target is. Rejects with NaruError. */
 export function findTarget(options: ResolvedSyncOptions, signal: AbortSignal): Promise<Topology> {
-  return discover({
+  return discover(aboutTarget(options, signal));
+}
+
+/** Where to ask what the target is, and how. */
+export function aboutTarget(options: ResolvedSyncOptions, signal: AbortSignal): DiscoverOptions {
+  return {
     endpoint: options.to,
     tls: options.toTls,
     connectTimeoutMs: options.connectTimeout,
@@ -12,5 +17,5 @@ export function findTarget(options: ResolvedSyncOptions, signal: AbortSignal): P
     addressMap: options.toAddressMap,
     override: options.toTopology,
     signal,
-  });
+  };
 }

@@ -1,3 +1,5 @@
+import { NameIndex } from './keys/name-index.ts';
+
 /**
  * What a command of the stream means to the copy. Anything that is not in this table goes to the target as it stands, and so do those from
  * DEL on: these are named for what they change about expiries.
@@ -109,45 +111,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   MSETEX: Action.MSETEX,
 };
 
-const SLOTS = 256;
-const CASE = 0xdf;
-
-interface Named {
-  name: Buffer;
-  action: Action;
-}
-
-/** Names by a hash of their bytes, so that a look-up makes no string. */
-const slots: (Named | undefined)[] = new Array<Named | undefined>(SLOTS).fill(undefined);
-for (const [name, action] of Object.entries(ACTIONS)) {
-  const bytes = Buffer.from(name);
-  let slot = hash(bytes, 0, bytes.length);
-  while (slots[slot] !== undefined) slot = (slot + 1) % SLOTS;
-  slots[slot] = { name: bytes, action };
-}
+const names = new NameIndex<Action>();
+for (const [name, action] of Object.entries(ACTIONS)) names.add(name, action);
 
 /** The action for the name `buf[start, end)`, in any case. */
 export function actionOf(buf: Buffer, start: number, end: number): Action {
-  let slot = hash(buf, start, end);
-  for (let named = slots[slot]; named !== undefined; named = slots[slot]) {
-    if (sameName(named.name, buf, start, end)) return named.action;
-    slot = (slot + 1) % SLOTS;
-  }
-  return Action.FORWARD;
-}
-
-function hash(buf: Buffer, start: number, end: number): number {
-  let value = end - start;
-  for (let pos = start; pos < end; pos++) value = (value * 31 + ((buf[pos] as number) & CASE)) | 0;
-  return value & (SLOTS - 1);
-}
-
-function sameName(name: Buffer, buf: Buffer, start: number, end: number): boolean {
-  if (end - start !== name.length) return false;
-  for (let i = 0; i < name.length; i++) {
-    const byte = buf[start + i] as number;
-    const letter = byte >= 0x61 && byte <= 0x7a ? byte & CASE : byte;
-    if (letter !== name[i]) return false;
-  }
-  return true;
+  return names.get(buf, start, end) ?? Action.FORWARD;
 }
