@@ -140,7 +140,8 @@ export class Migration {
     return new SlotMover({
       nodes: this.#nodes,
       keys: new TargetKeys({
-        nodes: async () => [to],
+        endpoint: to,
+        find: () => findTarget(this.#options, this.#ending.signal),
         tls: toTls,
         connectTimeoutMs: connectTimeout,
         giveUpAfterMs: giveUpAfter,
@@ -148,6 +149,7 @@ export class Migration {
       }),
       signal: this.#moving.signal,
       links: () => this.#links,
+      keepsKeys: () => this.#protectTarget,
       adjust: (empty) => this.#adjust(empty as Link[]),
     });
   }

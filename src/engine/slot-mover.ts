@@ -17,6 +17,8 @@ export interface SlotMoverOptions {
   readonly keys: TargetKeys;
   readonly signal: AbortSignal;
   links(): readonly MovableLink[];
+  /** Keys at the target that are not from the source stay there. */
+  keepsKeys(): boolean;
   /** Links for masters that are new, and none for those that have nothing any more (`empty`: their slots are settled). */
   adjust(empty: readonly MovableLink[]): Promise<void>;
 }
@@ -108,6 +110,7 @@ export class SlotMover {
       const topology = await nodes.refresh();
       await this.#options.adjust(this.#empty());
       this.#moves.look(this.#owners(), topology.moves);
+      if (this.pending > 0 && this.#options.keepsKeys()) throw slotsMoved(this.pending);
       const over = this.#moves.over();
       if (over.size > 0 && (await this.#othersAreThere())) {
         await this.#copyAgain(over);
@@ -172,6 +175,11 @@ export class SlotMover {
     job?.copyAgain(keys);
     while ((job?.held ?? 0) > KEYS_MAX) await delay(POLL_MS, this.#options.signal);
   }
+}
+
+function slotsMoved(count: number): NaruError {
+  const text = `${count} slots were moved between the source's nodes since the copy began`;
+  return new NaruError('SLOTS_MOVED', text, { side: 'source' });
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -58,7 +58,7 @@ export class SourceNodes {
         this.#problem = error;
       },
     });
-    for (const { code, message } of topology.warnings) this.#warnOnce(code, message);
+    for (const { code, message } of topology.warnings) this.#warn(code, message);
   }
 
   /** Finds out what the source is. Rejects with NaruError. */
@@ -133,7 +133,7 @@ export class SourceNodes {
     });
     if (chosen === undefined) {
       const text = `No replica of ${place.node} can be read from (its link is down, or it is behind): the master is.`;
-      this.#warnOnce('NO_REPLICA', text);
+      this.#warn('NO_REPLICA', text);
       return endpoint;
     }
     return chosen;
@@ -194,7 +194,7 @@ export class SourceNodes {
     return ids;
   }
 
-  #warnOnce(code: string, message: string): void {
+  #warn(code: string, message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.#listener.onWarning(code, message);

@@ -2,17 +2,20 @@ import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
-import { openClient, type RespClient } from '../net/client.ts';
+import { openClient, type RespClient, ServerError } from '../net/client.ts';
 import type { TlsOptions } from '../net/connection.ts';
 import { Outage } from '../net/outage.ts';
 import { keySlot } from '../net/topology/slot.ts';
+import { nodeEndpoint, sameRoutes, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask } from './facts.ts';
 
 export interface TargetKeysOptions {
-  /** the servers that hold the target's keys: one, or the masters of a cluster. Rejects with NaruError */
-  nodes(): Promise<readonly Endpoint[]>;
+  /** the address as it was given */
+  endpoint: Endpoint;
+  /** Finds out what stands there now. Rejects with NaruError. */
+  find(): Promise<Topology>;
   tls: TlsOptions | undefined;
   connectTimeoutMs: number;
   giveUpAfterMs: number;
@@ -24,6 +27,18 @@ function isOwn(key: Buffer): boolean {
   const text = key.toString('latin1', 0, 32);
   return text.startsWith(checkpointKey('')) || text.startsWith(PART_PREFIX);
 }
+
+const AGAIN_MS = 500;
+/** What a server answers until it, or another one, takes the command. */
+const PASSING: ReadonlySet<string> = new Set([
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+]);
 
 /** Keys that one SCAN looks at; so many are given at once at most, or a few more. */
 const SCAN_COUNT = 1000;
@@ -49,7 +64,7 @@ export class TargetKeys {
     await this.#visit((client) =>
       this.#scan(client, wanted, async (keys) => {
         // One by one: in a cluster those of one command would have to be of one slot.
-        await Promise.all(keys.map((key) => client.call('DEL', key)));
+        await Promise.all(keys.map((key) => remove(client, key)));
       }),
     );
   }
@@ -68,17 +83,22 @@ export class TargetKeys {
     }
   }
 
+  /** At each server. A key that goes from one that is still to be visited to one that was would not be seen: then once more. */
   async #visit(work: (client: RespClient) => Promise<void>): Promise<void> {
-    const outage = new Outage(this.#options.giveUpAfterMs);
+    const { find, endpoint, giveUpAfterMs, signal } = this.#options;
+    const outage = new Outage(giveUpAfterMs);
     for (;;) {
       try {
-        for (const endpoint of await this.#options.nodes()) await this.#at(endpoint, work);
-        return;
+        const topology = await find();
+        for (const node of serversOf(topology)) await this.#at(nodeEndpoint(endpoint, node), work);
+        if (topology.kind !== 'cluster' || stoodStill(topology, await find())) return;
+        outage.over();
+        await delay(AGAIN_MS, signal);
       } catch (error) {
-        this.#options.signal.throwIfAborted();
+        signal.throwIfAborted();
         const waitMs = isNaruError(error) && mayComeBack(error) ? outage.next() : undefined;
         if (waitMs === undefined) throw error;
-        await delay(waitMs, this.#options.signal);
+        await delay(waitMs, signal);
       }
     }
   }
@@ -95,5 +115,32 @@ export class TargetKeys {
       signal.removeEventListener('abort', onAbort);
       client.connection.destroy();
     }
+  }
+}
+
+function serversOf({ kind, nodes }: Topology): readonly TopologyNode[] {
+  if (kind === 'proxy') {
+    const text =
+      'A proxy does not let keys be looked for, which slots that move, or a FLUSHALL, at the source need';
+    throw new NaruError('TARGET_REJECTED', text, { side: 'target' });
+  }
+  return kind === 'cluster'
+    ? nodes.filter(({ role, slots }) => role === 'master' && slots.length > 0)
+    : nodes.slice(0, 1);
+}
+
+function stoodStill(before: Topology, after: Topology): boolean {
+  return before.moves.length === 0 && sameRoutes(before, after);
+}
+
+/** A key that has just gone to another server is met there. */
+async function remove(client: RespClient, key: Buffer): Promise<void> {
+  try {
+    await client.call('DEL', key);
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    const code = PASSING.has(error.code) ? 'TARGET_UNAVAILABLE' : 'TARGET_REJECTED';
+    const { side, node } = client.connection;
+    throw new NaruError(code, `The target refused DEL: ${error.text}`, { side, node, command: 'DEL' });
   }
 }

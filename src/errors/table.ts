@@ -94,6 +94,12 @@ const table = {
     advice:
       'The source ended the full copy before it was whole: see the source log (client-output-buffer-limit replica, repl-timeout, disk), then empty the target and start again (--on-conflict overwrite would keep keys that the source has deleted since).',
   },
+  SLOTS_MOVED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'Slots moved between the nodes of the source, and keys of the target are kept (--on-conflict skip or fail): they can not be told from what was copied. Start again when the source stands still, or with overwrite.',
+  },
   SAME_SERVER: {
     policy: 'stop',
     exit: 2,

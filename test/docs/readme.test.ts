@@ -109,8 +109,8 @@ describe('the documents', () => {
 /** Names in the same form that are no codes: variables, constants of the source. */
 const notCodes = /^(NARU|REDIS|VALKEY)_|^NO_COLOR$/;
 
-/** The codes that the engine warns with. */
-const warnings: string[] = list('src/engine/*.ts')
+/** The codes that the engine warns with, also what it has from the topology. */
+const warnings: string[] = [...list('src/engine/*.ts'), ...list('src/net/topology/*.ts')]
   .filter((file) => !file.endsWith('.test.ts'))
-  .flatMap((file) => [...read(file).matchAll(/[#. ]warn\(\s*'([A-Z_]+)'|code: '([A-Z_]+)', message/g)])
+  .flatMap((file) => [...read(file).matchAll(/[#. ]warn\(\s*'([A-Z_]+)'|code: '([A-Z_]+)',\s*message\b/g)])
   .map((match) => (match[1] ?? match[2]) as string);
