@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { keySlot } from '../../src/net/topology/slot.ts';
-import type { RedisCluster } from '../support/cluster.ts';
+import { RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -13,21 +13,40 @@ import type { Arg } from '../support/resp-client.ts';
 import { until } from '../support/until.ts';
 
 export class Rig {
-  readonly target: RedisServer;
+  /** undefined: the target is a cluster */
+  readonly #server: RedisServer | undefined;
+  readonly #cluster: RedisCluster | undefined;
   readonly #dir: string = mkdtempSync(join(tmpdir(), 'naru-topology-'));
-
   #marks = 0;
 
-  private constructor(target: RedisServer) {
-    this.target = target;
+  private constructor(server: RedisServer | undefined, cluster: RedisCluster | undefined) {
+    this.#server = server;
+    this.#cluster = cluster;
   }
 
   static async start(): Promise<Rig> {
-    return new Rig(await RedisServer.start());
+    return new Rig(await RedisServer.start(), undefined);
+  }
+
+  static async toCluster(masters: number): Promise<Rig> {
+    return new Rig(undefined, await RedisCluster.start({ masters }));
+  }
+
+  get target(): RedisServer {
+    if (this.#server === undefined) throw new Error('the target is a cluster');
+    return this.#server;
   }
 
   sync(from: string, ...args: string[]): Naru {
-    const both = ['--from', from, '--to', this.target.url, '--dir', this.#dir, '--json'];
+    const both = [
+      '--from',
+      from,
+      '--to',
+      (this.#server ?? (this.#cluster as RedisCluster)).url,
+      '--dir',
+      this.#dir,
+      '--json',
+    ];
     return Naru.start(['sync', ...both, '--progress-interval', '50ms', ...args]);
   }
 
@@ -38,9 +57,9 @@ export class Rig {
   ): Promise<{ recopied: number; commands: number }> {
     for (const source of sources) await this.#marked(source);
     expect(await naru.stop()).toEqual({ code: 0, signal: null });
-    expect(differences(await stateOf(sources), await stateOf([this.target]))).toEqual([]);
-    const own = (await this.target.call('KEYS', 'naru:*')) as Buffer[];
-    expect(own.map(String)).toEqual([]);
+    const targets = await this.#targets();
+    expect(differences(await stateOf(sources), await stateOf(targets))).toEqual([]);
+    for (const target of targets) expect(await target.text('KEYS', 'naru:*')).toBe('');
     const [done] = naru.eventsOf('done');
     return done as { recopied: number; commands: number };
   }
@@ -58,7 +77,12 @@ export class Rig {
 
   /** Resolves when the target holds this text. */
   async holds(key: string, text: string): Promise<void> {
-    await until(`${key} to be ${text}`, async () => (await this.target.text('GET', key)) === text);
+    const targets = await this.#targets();
+    await until(`${key} to be ${text}`, async () => {
+      // In a cluster all but one answer MOVED.
+      const replies = await Promise.all(targets.map((target) => target.pipeline([['GET', key]])));
+      return replies.some(([reply]) => String(reply) === text);
+    });
   }
 
   /** The path of a file with this text. */
@@ -68,8 +92,13 @@ export class Rig {
     return path;
   }
 
+  async #targets(): Promise<RedisServer[]> {
+    return this.#server === undefined ? serversOf(this.#cluster as RedisCluster) : [this.#server];
+  }
+
   async stop(): Promise<void> {
-    await this.target.stop();
+    await this.#server?.stop();
+    await this.#cluster?.stop();
     rmSync(this.#dir, { recursive: true });
   }
 }

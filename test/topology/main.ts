@@ -1,0 +1,68 @@
+/**
+ * The long run: `npm run test:topology -- [rounds] [seed]`. Each round copies a cluster, to one server or to a cluster, while it is written to,
+ * masters change and slots move, in ways chosen at random, and ends with a complete comparison. A round that fails names its seed.
+ */
+import { RedisCluster } from '../support/cluster.ts';
+import { Random } from '../support/random.ts';
+import { ClusterWriter } from './cluster-writer.ts';
+import { fill, Rig, serversOf } from './rig.ts';
+
+const CHANGES = 4;
+
+async function round(seed: number): Promise<string> {
+  const random = new Random(seed);
+  const cluster = await RedisCluster.start({ masters: 3, replicas: 1 });
+  const toCluster = random.chance(0.5);
+  const rig = toCluster ? await Rig.toCluster(2 + random.int(2)) : await Rig.start();
+  try {
+    await fill(cluster, 1000 + random.int(20_000), 20 + random.int(300));
+    const writer = await ClusterWriter.start(cluster, seed);
+    const naru = rig.sync(cluster.url, '--parallel-snapshots', String(1 + random.int(3)));
+    await naru.untilEvent(random.pick(['started', 'snapshot_done', 'synced']));
+    const changes: string[] = [];
+    for (let n = 0; n < CHANGES; n++) {
+      changes.push(await change(cluster, random));
+      await writer.until(random.int(2000));
+    }
+    await naru.untilEvent('synced');
+    await writer.stop();
+    const { recopied, commands } = await rig.endsEqual(naru, await serversOf(cluster));
+    const target = toCluster ? 'cluster' : 'server';
+    return `to a ${target}: ${changes.join(', ')}; ${commands} commands, ${recopied} keys copied again`;
+  } finally {
+    await cluster.stop();
+    await rig.stop();
+  }
+}
+
+async function change(cluster: RedisCluster, random: Random): Promise<string> {
+  const masters = await cluster.masters();
+  const from = random.pick(masters);
+  const to = random.pick(masters.filter((master) => master !== from));
+  if (random.chance(0.3)) {
+    const [replica] = await cluster.replicasOf(from);
+    if (replica !== undefined) {
+      await cluster.failover(replica);
+      return 'failover';
+    }
+  }
+  if (random.chance(0.2)) {
+    const added = await cluster.addNode();
+    await added.server.call('FUNCTION', 'LOAD', 'REPLACE', ClusterWriter.library);
+    await cluster.reshard(50, from, added);
+    return 'a master joins';
+  }
+  const slots = 1 + random.int(150);
+  await cluster.reshard(slots, from, to);
+  return `${slots} slots move`;
+}
+
+const [rounds = 10, first = Date.now() % 100_000] = process.argv.slice(2).map(Number);
+for (let n = 0; n < rounds; n++) {
+  try {
+    console.log(`seed ${first + n} ${await round(first + n)}`);
+  } catch (error) {
+    console.log(`seed ${first + n} FAILED`, error);
+    process.exitCode = 1;
+  }
+}
