@@ -40,15 +40,28 @@ export async function stateOf(servers: readonly RedisServer[]): Promise<Map<stri
   return state;
 }
 
-/** One line for each key that differs, at most twenty. */
-export function differences(source: Map<string, string>, target: Map<string, string>): string[] {
+/** One line for each key that differs, at most twenty. Expiry times may lie so many milliseconds apart. */
+export function differences(
+  source: Map<string, string>,
+  target: Map<string, string>,
+  toleranceMs = 0,
+): string[] {
   const lines: string[] = [];
   for (const [key, value] of source) {
     const there = target.get(key) ?? 'nothing';
-    if (there !== value) lines.push(`${key}: ${value} in the source, ${there} in the target`);
+    if (there !== value && !areNear(value, there, toleranceMs))
+      lines.push(`${key}: ${value} in the source, ${there} in the target`);
   }
   for (const key of target.keys()) if (!source.has(key)) lines.push(`${key}: only in the target`);
   return lines.slice(0, 20);
+}
+
+/** The same but for the expiry time, the second of the words. */
+function areNear(a: string, b: string, toleranceMs: number): boolean {
+  const [of, to] = [a.split(' '), b.split(' ')];
+  const [x, y] = [Number(of[1]), Number(to[1])];
+  if (of[0] !== to[0] || of[2] !== to[2] || x < 0 !== y < 0) return false;
+  return Math.abs(x - y) <= toleranceMs;
 }
 
 export async function functionsOf(server: RedisServer): Promise<string> {

@@ -15,6 +15,8 @@ export interface WriterOptions {
   databases?: number;
   /** commands of the caller's own, put into each pipeline */
   extra?: (random: Random) => Arg[][];
+  /** leaves out commands, or groups that belong together */
+  keep?: (commands: readonly Arg[][]) => boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export class Writer {
   /** expected errors, by their first word */
   readonly errors: Map<string, number> = new Map();
   readonly #server: RedisServer;
-  readonly #options: Required<Omit<WriterOptions, 'extra'>> & Pick<WriterOptions, 'extra'>;
+  readonly #options: Required<Omit<WriterOptions, 'extra' | 'keep'>> & Pick<WriterOptions, 'extra' | 'keep'>;
   readonly #random: Random;
   #families: readonly Family[] = [];
   #client: RespClient | undefined;
@@ -97,7 +99,10 @@ export class Writer {
   #batch(): Arg[][] {
     const random = this.#random;
     const commands: Arg[][] = [['SELECT', random.int(this.#options.databases)]];
-    while (commands.length < this.#options.batch) commands.push(...this.#pickFamily().make(random));
+    while (commands.length < this.#options.batch) {
+      const group = this.#pickFamily().make(random);
+      if (this.#options.keep?.(group) !== false) commands.push(...group);
+    }
     if (this.#options.extra) commands.push(...this.#options.extra(random));
     return commands;
   }

@@ -1,0 +1,130 @@
+/** From one server to a cluster whose slots and nodes move while it is written to. */
+import { afterEach, describe, it } from 'vitest';
+import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
+import { fill } from '../support/fill.ts';
+import { until } from '../support/until.ts';
+import { ownersOf, TargetRig } from './target-rig.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function rigged(
+  options: Parameters<typeof RedisCluster.start>[0],
+  config?: Record<string, string>,
+): Promise<{ rig: TargetRig; cluster: RedisCluster }> {
+  const cluster = await RedisCluster.start(options);
+  stops.push(() => cluster.stop());
+  const rig = await TargetRig.start(() => cluster.url, config);
+  stops.push(() => rig.stop());
+  await fill(rig.source, 1500, { seed: 1, databases: 1 });
+  return { rig, cluster };
+}
+
+/** The connections that write, as the server sees them. */
+async function cutWriters({ server }: ClusterNode): Promise<void> {
+  const clients = (await server.text('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n');
+  for (const client of clients.filter((line) => line.includes(' name=naru:'))) {
+    await server.call('CLIENT', 'KILL', 'ID', /^id=(\d+)/.exec(client)?.[1] as string);
+  }
+}
+
+describe('a cluster as target', { timeout: 90_000 }, () => {
+  it('takes every write command', async () => {
+    const { rig, cluster } = await rigged({ masters: 3 });
+    const writer = await rig.writer({ seed: 21 });
+    const naru = rig.sync('--big-key-size', '64KiB');
+    await naru.untilEvent('synced');
+    await writer.until(5000);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('may move slots, and leave some half moved for a while', async () => {
+    const { rig, cluster } = await rigged({ masters: 3 });
+    const writer = await rig.writer({ seed: 22 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    const half = [1, 2, 3, 700].map((slot) => cluster.moveSlot(slot, first, second));
+    for (const moving of half) {
+      await moving.begin();
+      await moving.migrate(1);
+    }
+    await writer.until(3000);
+    for (const moving of half) await moving.finish();
+    await cluster.reshard(100, first, second);
+    await writer.until(1000);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('may lose connections, and stand still', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, nodeTimeoutMs: 15_000 });
+    const writer = await rig.writer({ seed: 23 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    for (const node of [...cluster.nodes, ...cluster.nodes]) {
+      await cutWriters(node);
+      await writer.until(500);
+    }
+    const [, frozen] = cluster.nodes as [ClusterNode, ClusterNode];
+    await frozen.server.kill('SIGSTOP');
+    await writer.until(6000);
+    await frozen.server.kill('SIGCONT');
+    await writer.until(500);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('may change masters, by hand and by a death', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
+    const writer = await rig.writer({ seed: 24 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    await cluster.failover((await cluster.replicasOf(first))[0] as ClusterNode);
+    await writer.until(1000);
+    await cluster.killMaster(second);
+    await writer.until(1000);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('may change while the full copy is written', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, replicas: 1 }, { 'rdb-key-save-delay': '1000' });
+    const writer = await rig.writer({ seed: 25, rate: 1000 });
+    const naru = rig.sync('--on-conflict', 'overwrite');
+    await until('keys in the target', async () => (naru.eventsOf('progress').at(-1)?.keys ?? 0) > 50);
+    const [first, second, third] = (await cluster.masters()) as [ClusterNode, ClusterNode, ClusterNode];
+    await cluster.reshard(50, first, second);
+    await cutWriters(first);
+    await cluster.killMaster(third);
+    await naru.untilEvent('synced');
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('may grow and shrink, and a node may be restarted', async () => {
+    const { rig, cluster } = await rigged({
+      masters: 3,
+      config: { appendonly: 'yes', appendfsync: 'always' },
+    });
+    const writer = await rig.writer({ seed: 26 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    const added = await cluster.addNode();
+    await cluster.reshard(40, first, added);
+    await writer.until(1000);
+    await cluster.reshard(40, added, second);
+    await writer.until(500);
+    await added.server.kill();
+    await second.server.kill();
+    await second.server.restart();
+    await writer.until(1000);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+});
