@@ -42,6 +42,8 @@ export class ClusterSide implements TargetSide {
   #target!: ClusterTarget;
   #parts: (() => Assembly | undefined) | undefined;
   #polling: NodeJS.Timeout | undefined;
+  /** of the stream: behind the last command that was given */
+  #given: Place = { offset: 0, db: 0 };
   /** what the target's routes are by */
   #attached: Topology | undefined;
 
@@ -183,7 +185,7 @@ export class ClusterSide implements TargetSide {
     const { topology, nodes } = await this.#reopened(cause);
     const { acker, pump, spool, recopier } = parts;
     const inStream = pump.phase === 'stream';
-    const place = inStream ? pump.given : acker.acked;
+    const place = inStream ? this.#givenBy(pump.given) : acker.acked;
     if (inStream) this.#refusals.look(acker.acked, place.offset);
     const from = this.#refusals.from(place);
     recopier?.restart(place.offset, from.offset);
@@ -191,6 +193,12 @@ export class ClusterSide implements TargetSide {
     pump.restart(from.offset, from.db, place.offset);
     spool.release(from.offset);
     this.#attach(topology, nodes, place);
+  }
+
+  /** Behind all that was ever given: while the stream is looked at again, the pump stands before that. */
+  #givenBy(now: Place): Place {
+    if (now.offset > this.#given.offset) this.#given = now;
+    return this.#given;
   }
 
   /** Finds out who owns what now, and connects, until that is possible. */
