@@ -323,6 +323,8 @@ export class Migration {
   #progress(): void {
     if (this.#links.every(({ began }) => began === undefined)) return;
     const event = this.#meter.progress(this.#reading);
+    const moved = this.#mover?.pending ?? 0;
+    if (moved > 0) event.waiting ??= `${moved} slots that move between the source's nodes`;
     if (this.#nodes.isCluster) {
       event.links = this.#links.flatMap(({ job, began, place: { node } }) => {
         const { reading, position = began } = job;

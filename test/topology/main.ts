@@ -3,6 +3,7 @@
  * masters change and slots move, in ways chosen at random, and ends with a complete comparison. A round that fails names its seed.
  */
 import { RedisCluster } from '../support/cluster.ts';
+import type { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { fill, Rig, serversOf } from './rig.ts';
@@ -13,15 +14,18 @@ async function round(seed: number): Promise<string> {
   const random = new Random(seed);
   const cluster = await RedisCluster.start({ masters: 3, replicas: 1 });
   const toCluster = random.chance(0.5);
+  let naru: Naru | undefined;
+  const changes: string[] = [];
   const rig = toCluster ? await Rig.toCluster(2 + random.int(2)) : await Rig.start();
   try {
     await fill(cluster, 1000 + random.int(20_000), 20 + random.int(300));
     const writer = await ClusterWriter.start(cluster, seed);
-    const naru = rig.sync(cluster.url, '--parallel-snapshots', String(1 + random.int(3)));
-    await naru.untilEvent(random.pick(['started', 'snapshot_done', 'synced']));
-    const changes: string[] = [];
+    naru = rig.sync(cluster.url, '--parallel-snapshots', String(1 + random.int(3)));
+    await naru.untilEvent(random.pick(['snapshot_done', 'synced']));
     for (let n = 0; n < CHANGES; n++) {
       changes.push(await change(cluster, random));
+      // A server knows its history and the one before: nobody could go on who missed two failovers.
+      for (const server of await serversOf(cluster)) await rig.arrives(server);
       await writer.until(random.int(2000));
     }
     await naru.untilEvent('synced');
@@ -29,7 +33,18 @@ async function round(seed: number): Promise<string> {
     const { recopied, commands } = await rig.endsEqual(naru, await serversOf(cluster));
     const target = toCluster ? 'cluster' : 'server';
     return `to a ${target}: ${changes.join(', ')}; ${commands} commands, ${recopied} keys copied again`;
+  } catch (error) {
+    const told = naru?.events.filter(({ event }) => event !== 'progress').slice(-6);
+    console.log(
+      toCluster,
+      changes,
+      JSON.stringify(told),
+      JSON.stringify(naru?.eventsOf('progress').at(-1)),
+      naru?.exit,
+    );
+    throw error;
   } finally {
+    naru?.kill('SIGKILL');
     await cluster.stop();
     await rig.stop();
   }

@@ -55,7 +55,7 @@ export class Rig {
     naru: Naru,
     sources: readonly RedisServer[],
   ): Promise<{ recopied: number; commands: number }> {
-    for (const source of sources) await this.#marked(source);
+    for (const source of sources) await this.arrives(source);
     expect(await naru.stop()).toEqual({ code: 0, signal: null });
     const targets = await this.#targets();
     expect(differences(await stateOf(sources), await stateOf(targets))).toEqual([]);
@@ -65,7 +65,7 @@ export class Rig {
   }
 
   /** Writes a key that the source has the slot of, and waits for it. */
-  async #marked(source: RedisServer): Promise<void> {
+  async arrives(source: RedisServer): Promise<void> {
     const text = String(++this.#marks);
     for (let n = 0; ; n++) {
       const key = `mark:${n}`;
