@@ -22,15 +22,25 @@ function topology(nodes: TopologyNode[], owner: string): Topology {
 
 const slots = rangesWhere(() => true);
 const none = new Set<string>();
+const before = topology(
+  [node('a', { slots }), node('b', { role: 'replica', masterId: 'a' }), node('c')],
+  'a',
+);
 
 it('stays with its master, also one that has no slots any more', () => {
-  const shard = new Shard(node('a', { slots }));
-  expect(shard.follow(topology([node('a'), node('b', { slots })], 'b'), new Set(['b']))).toBe(false);
+  const shard = new Shard(node('a', { slots }), before);
+  expect(shard.follow(topology([node('a'), node('c', { slots })], 'c'), new Set(['c']))).toBe(false);
   expect([shard.masterId, shard.lost]).toEqual(['a', false]);
 });
 
+it('follows to a replica that has its slots, though the old master does not know yet', () => {
+  const shard = new Shard(node('a', { slots }), before);
+  expect(shard.follow(topology([node('a'), node('b', { slots })], 'b'), none)).toBe(true);
+  expect(shard.masterId).toBe('b');
+});
+
 it('follows to the master that its own became a replica of', () => {
-  const shard = new Shard(node('a', { slots }));
+  const shard = new Shard(node('a', { slots }), before);
   const demoted = node('a', { role: 'replica', masterId: 'b' });
   expect(shard.follow(topology([node('b', { slots }), demoted], 'b'), none)).toBe(true);
   expect(shard.masterId).toBe('b');
@@ -38,14 +48,14 @@ it('follows to the master that its own became a replica of', () => {
 
 it('follows to the owner of its slots where its master is gone or down', () => {
   for (const nodes of [[node('b', { slots })], [node('b', { slots }), node('a', { failed: true })]]) {
-    const shard = new Shard(node('a', { slots }));
+    const shard = new Shard(node('a', { slots }), before);
     expect(shard.follow(topology(nodes, 'b'), none)).toBe(true);
     expect([shard.masterId, shard.lost]).toEqual(['b', false]);
   }
 });
 
 it('is lost where another shard has what it had', () => {
-  const shard = new Shard(node('a', { slots }));
+  const shard = new Shard(node('a', { slots }), before);
   const demoted = node('a', { role: 'replica', masterId: 'b' });
   expect(shard.follow(topology([node('b', { slots }), demoted], 'b'), new Set(['b']))).toBe(false);
   expect(shard.lost).toBe(true);

@@ -4,11 +4,13 @@ import { ownerOf, type Topology, type TopologyNode } from '../net/topology/topol
 export class Shard {
   #masterId: string;
   #slots: TopologyNode['slots'];
+  #replicas: ReadonlySet<string>;
   #lost = false;
 
-  constructor(master: TopologyNode) {
+  constructor(master: TopologyNode, topology: Topology) {
     this.#masterId = master.id;
     this.#slots = master.slots;
+    this.#replicas = replicasOf(master.id, topology);
   }
 
   /** the present master's node id */
@@ -27,21 +29,37 @@ export class Shard {
    */
   follow(topology: Topology, others: ReadonlySet<string>): boolean {
     const known = topology.nodes.find(({ id }) => id === this.#masterId);
-    const heir = known?.role === 'master' && !known.failed ? known : this.#heir(topology, known);
+    const heir = this.#isMaster(known, topology) ? known : this.#heir(topology, known);
     this.#lost = heir === undefined || others.has(heir.id);
     if (heir === undefined || this.#lost) return false;
     const changed = heir.id !== this.#masterId;
     this.#masterId = heir.id;
     if (heir.slots.length > 0) this.#slots = heir.slots;
+    this.#replicas = replicasOf(heir.id, topology);
     return changed;
   }
 
-  #heir({ nodes, ...rest }: Topology, known: TopologyNode | undefined): TopologyNode | undefined {
-    if (known?.role === 'replica') return nodes.find(({ id }) => id === known.masterId);
+  /** For a moment of a failover the old master has not heard of the new one, and seems to be a master that has lost its slots. */
+  #isMaster(known: TopologyNode | undefined, topology: Topology): boolean {
+    if (known?.role !== 'master' || known.failed) return false;
+    return known.slots.length > 0 || !this.#replicas.has(this.#owner(topology)?.id ?? '');
+  }
+
+  #heir(topology: Topology, known: TopologyNode | undefined): TopologyNode | undefined {
+    if (known?.role === 'replica') return topology.nodes.find(({ id }) => id === known.masterId);
+    return this.#owner(topology);
+  }
+
+  /** of the slots that it had */
+  #owner(topology: Topology): TopologyNode | undefined {
     for (const { first } of this.#slots) {
-      const owner = ownerOf({ nodes, ...rest }, first);
+      const owner = ownerOf(topology, first);
       if (owner !== undefined) return owner;
     }
     return undefined;
   }
+}
+
+function replicasOf(master: string, { nodes }: Topology): ReadonlySet<string> {
+  return new Set(nodes.filter(({ masterId }) => masterId === master).map(({ id }) => id));
 }

@@ -89,7 +89,7 @@ export class SourceNodes {
       const taken = this.#masterIds();
       for (const master of this.topology.nodes) {
         if (master.role !== 'master' || master.slots.length === 0 || taken.has(master.id)) continue;
-        this.#places.push({ node: this.#nameFor(master), shard: new Shard(master) });
+        this.#places.push({ node: this.#nameFor(master), shard: new Shard(master, this.topology) });
       }
     } else if (before === 0) {
       this.#places.push({ node: describeEndpoint(this.#options.from), shard: undefined });
