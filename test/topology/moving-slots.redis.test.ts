@@ -57,4 +57,17 @@ describe('slots that move at the source', { timeout: 90_000 }, () => {
     const done = await rig.endsEqual(naru, await serversOf(cluster));
     expect(done.recopied).toBeGreaterThan(0);
   });
+
+  it('beside keys that stay: the run says so and ends', async () => {
+    const { cluster, rig } = await start(2);
+    await rig.target.call('SET', 'own', 'stays');
+    await fill(cluster, 100, 10);
+    const naru = rig.sync(cluster.url, '--on-conflict', 'skip');
+    await naru.untilEvent('synced');
+    const [first, second] = (await cluster.masters()) as [never, never];
+    await cluster.moveSlot(7, first, second).finish();
+    expect(await naru.exited).toMatchObject({ code: 1 });
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'SLOTS_MOVED', retry: false });
+    expect(await rig.target.text('GET', 'own')).toBe('stays');
+  });
 });
