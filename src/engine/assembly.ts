@@ -9,6 +9,7 @@ import { keysByServer } from '../pipeline/keys/by-server.ts';
 import { KeyFinder } from '../pipeline/keys/key-finder.ts';
 import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
+import { NewerForms } from '../pipeline/recopy/newer-forms.ts';
 import { Recopier } from '../pipeline/recopy/recopier.ts';
 import { SnapshotApplier } from '../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../pipeline/stream-applier.ts';
@@ -17,6 +18,7 @@ import { PositionedReader } from '../source/redis/positioned-reader.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
 import type { Losses } from '../target/losses.ts';
+import { commandsOf, type Dialect } from '../target/redis/dialect.ts';
 import { Acker } from './acker.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import { type NodeFacts, VALKEY_READ } from './facts.ts';
@@ -180,7 +182,7 @@ function makeRecopier(
   keys: KeyFinder,
   expiries: ExpiryWatch | undefined,
 ): Recopier | undefined {
-  const { options, asker, sourceCommands, checked, side, protectTarget, cluster } = input;
+  const { options, asker, sourceCommands, sourceFacts, checked, side, protectTarget, cluster } = input;
   if (protectTarget) return undefined;
   const reader = new PositionedReader({
     open: () => asker.open(),
@@ -195,6 +197,7 @@ function makeRecopier(
     keys,
     source: sourceCommands,
     target: checked.commands,
+    newer: newerForms(sourceFacts, checked.dialect),
     takes: target.takes?.bind(target),
     mayWrite: target.mayWrite?.bind(target),
     expiries,
@@ -220,6 +223,10 @@ function makeRecopier(
 
 function slotOf(key: Buffer): number {
   return keySlot(key, 0, key.length);
+}
+
+function newerForms({ flavour, version }: NodeFacts, { commandsOf: target, readable }: Dialect): NewerForms {
+  return new NewerForms(commandsOf(flavour, version), target, readable);
 }
 
 function fileName(text: string): string {

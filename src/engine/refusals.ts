@@ -2,6 +2,9 @@ import type { Place } from './acker.ts';
 import type { Assembly } from './assembly.ts';
 import type { Warn } from './precheck.ts';
 
+/** The command is fine, and what the target holds at its keys is not: that is put right by copying them. */
+const ABOUT_KEYS = /: (WRONGTYPE|BUSYGROUP|NOGROUP|BUSYKEY) /;
+
 /**
  * The commands that a target refused, and the stretch of the stream that is looked at once more because of them, or of anything else that may not
  * have been done: the pump goes over it without applying it, so that the keys are found, and what else was made of those keys since.
@@ -44,7 +47,7 @@ export class Refusals {
     for (const [offset, text] of refused) {
       const { command = '?', key } = await pump.explain(offset);
       const name = command.toUpperCase();
-      recopier?.refuse(offset, name);
+      recopier?.refuse(offset, !ABOUT_KEYS.test(text));
       if (this.#told.has(name)) continue;
       this.#told.add(name);
       const what = key === undefined ? name : `${name} of ${key}`;

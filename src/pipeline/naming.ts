@@ -3,6 +3,9 @@ import type { EntryView, RdbSink } from '../protocol/rdb/sink.ts';
 import { RdbWalker } from '../protocol/rdb/walker.ts';
 import type { BigCommand } from '../protocol/resp/big-frame.ts';
 import { type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
+import { KeyFinder, NOT_FOUND } from './keys/key-finder.ts';
+import { KeyTable } from './keys/key-table.ts';
+import { viewOfBig } from './recopy/view-of-big.ts';
 
 /** What stands at a place in the data, for an error's words: a key, perhaps a command, its database. Never a value. */
 export interface Named {
@@ -11,17 +14,19 @@ export interface Named {
   db?: number;
 }
 
-/** The command that begins at the start of `view`. */
+/** The command that begins at the start of `view`, and the first of its keys, by the newest servers' table. */
 export function nameCommand(view: Buffer): Named {
   let named: Named = {};
-  const name = (command: Buffer, key: Buffer | undefined): void => {
+  const name = (command: CommandView): void => {
     if (named.command !== undefined) return;
-    named = { command: printable(command), ...(key === undefined ? {} : { key: printable(key) }) };
+    const at = firstKey(command);
+    const key = at === undefined ? {} : { key: printable(command.arg(at)) };
+    named = { command: printable(command.arg(0)), ...key };
   };
   const walker = new CommandWalker(
     {
-      command: (c: CommandView) => name(c.arg(0), c.argc > 1 ? c.arg(1) : undefined),
-      bigCommand: (c: BigCommand) => name(c.kept.get(0) ?? Buffer.from('?'), c.kept.get(1)),
+      command: name,
+      bigCommand: (big: BigCommand) => name(viewOfBig(big)),
       bigCommandPart: () => {},
       bigCommandEnd: () => {},
     },
@@ -32,6 +37,16 @@ export function nameCommand(view: Buffer): Named {
     () => named,
   );
 }
+
+/** Of a command that is in no table: the first argument. */
+function firstKey(command: CommandView): number | undefined {
+  finder ??= new KeyFinder(KeyTable.builtIn());
+  const count = finder.find(command);
+  if (count > 0) return finder.positions[0] as number;
+  return count === NOT_FOUND && command.argc > 1 ? 1 : undefined;
+}
+
+let finder: KeyFinder | undefined;
 
 /** The entry whose first opcode is at the start of `view`, of an RDB with this header (`REDIS0011`). */
 export function nameEntry(view: Buffer, header: string): Named {

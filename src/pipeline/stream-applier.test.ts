@@ -105,6 +105,7 @@ describe('StreamApplier', () => {
     ['XADD k MINID 7 LIMIT 3 IDMPAUTO IDMP 5-1 f v', 'XADD k MINID 7 LIMIT 3 5-1 f v'],
     ['XADD k MAXLEN ~ 2 5-1 IDMP v', 'XADD k MAXLEN ~ 2 5-1 IDMP v'],
     ['XADD k 5-1 IDMP v', 'XADD k 5-1 IDMP v'],
+    ['FLUSHALL SYNC', 'FLUSHALL SYNC'],
     ['INCR k', 'INCR k'],
     ['SETRANGE k 5 EX', 'SETRANGE k 5 EX'],
   ])('%s -> %s', (command, expected) => {
@@ -117,6 +118,9 @@ describe('StreamApplier', () => {
     ['SET k v EX 10 NX', ['SET k v NX', 'PEXPIREAT k 1010000']],
     ['set k v XX px 5', ['SET k v XX', 'PEXPIREAT k 1000005']],
     ['SET k EX', ['SET k EX']],
+    ['FLUSHALL SYNC', ['FLUSHALL']],
+    ['FLUSHDB ASYNC', ['FLUSHDB']],
+    ['FLUSHALL', ['FLUSHALL']],
   ])('%s for a target whose SET does not know PXAT', (command, expected) => {
     expect(written(apply([command], { setTakesPxat: false }))).toEqual(expected.map((line) => `0> ${line}`));
   });

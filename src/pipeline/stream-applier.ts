@@ -2,7 +2,7 @@ import { NaruError } from '../errors/errors.ts';
 import { emptyEntry } from '../protocol/rdb/entry-view.ts';
 import type { EntryView } from '../protocol/rdb/sink.ts';
 import type { BigCommand } from '../protocol/resp/big-frame.ts';
-import type { CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
+import { CommandView, type StreamSink } from '../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { Action, actionOf, OF_KEYS } from './command-table.ts';
 import { absoluteBig, Expiries } from './expiries.ts';
@@ -220,9 +220,13 @@ export class StreamApplier implements StreamSink {
       );
     }
     const { shared } = this.#options;
-    if (shared === undefined) this.#target.command(command, this.db);
+    if (shared === undefined) this.#target.command(this.#flushInItsWords(command), this.db);
     else if (this.inTransaction) shared.compareKeys();
     else this.#flushedAt = command.endOffset;
+  }
+
+  #flushInItsWords(command: CommandView): CommandView {
+    return command.argc === 1 || this.#options.setTakesPxat !== false ? command : nameOnly(command);
   }
 
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
@@ -279,4 +283,19 @@ export class StreamApplier implements StreamSink {
     out.end();
     this.#target.endWrite(offset, false);
   }
+}
+
+/** ASYNC came with Redis 4.0 and SYNC with 6.2: a flush without either does the same, later or sooner. */
+function nameOnly(command: CommandView): CommandView {
+  const view = new CommandView();
+  const name = command.arg(0);
+  const head = `*1\r\n$${name.length}\r\n`;
+  view.buf = Buffer.concat([Buffer.from(head), name, Buffer.from('\r\n')]);
+  view.frameEnd = view.buf.length;
+  view.argc = 1;
+  view.argStart[0] = head.length;
+  view.argEnd[0] = head.length + name.length;
+  view.offset = command.offset;
+  view.endOffset = command.endOffset;
+  return view;
 }

@@ -88,6 +88,10 @@ async function expectEqualAfterStop(rig: Rig, naru: Naru): Promise<{ recopied: n
   return { recopied: Number(naru.eventsOf('done').at(-1)?.recopied) };
 }
 
+/** What was told of commands that the target refused before they were copied. */
+const toldCopied = (naru: Naru): string[] =>
+  naru.eventsOf('warning').flatMap(({ code, message }) => (code === 'COMMAND_COPIED' ? [message] : []));
+
 /** Does them in one transaction, behind which the source answers no client for a while: it can be asked for nothing. */
 async function runAndPause(rig: Rig, ms: number, commands: Arg[][]): Promise<void> {
   await run(rig, [['MULTI'], ...commands, ['CLIENT', 'PAUSE', ms, 'ALL'], ['EXEC']]);
@@ -297,6 +301,26 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
     await naru.untilEvent('synced');
     await run(rig, commands);
     await expectEqualAfterStop(rig, naru);
+    expect(toldCopied(naru)).toEqual([]);
+  });
+
+  it('what is refused for an option does not bring the plain command into disrepute', async () => {
+    const rig = await started({ to });
+    await run(rig, SEED);
+    const naru = rig.naru();
+    await naru.untilEvent('synced');
+    for (let round = 0; round < 4; round++) {
+      await run(rig, [
+        ['SET', 'text', round, 'KEEPTTL', 'GET'],
+        ['ZADD', 'zset', 'GT', 10 + round, 'a'],
+        ['SET', `plain ${round}`, round],
+        ['SET', `plain ${round}`, round, 'XX'],
+        ['ZADD', 'plain', round, 'm'],
+      ]);
+    }
+    const { recopied } = await expectEqualAfterStop(rig, naru);
+    expect(recopied).toBeLessThanOrEqual(8);
+    expect(toldCopied(naru)).toEqual([]);
   });
 
   it('a value larger than --big-key-size is held and written in parts', async () => {

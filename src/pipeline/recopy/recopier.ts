@@ -9,7 +9,9 @@ import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
 import type { KeyTable } from '../keys/key-table.ts';
 import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-keys.ts';
+import type { NewerForms } from './newer-forms.ts';
 import { otherDatabase } from './other-database.ts';
+import { RefusedForms } from './refused-forms.ts';
 import { viewOfBig } from './view-of-big.ts';
 
 /** What a source holds at several keys, at one position. */
@@ -38,6 +40,8 @@ export interface RecopierOptions {
   readonly mayWrite?: ((key: Buffer) => boolean) | undefined;
   /** what the target knows */
   readonly target: KeyTable;
+  /** what it does not know of the commands that it knows */
+  readonly newer: NewerForms;
   readonly reader: PositionedReader;
   /** tells which keys the target expires too early; undefined: it is not looked for */
   readonly expiries?: ExpiryWatch | undefined;
@@ -58,8 +62,6 @@ export interface UndoneCommands {
 const READ_KEYS = 64;
 /** No more values are asked for while so many bytes of them wait. */
 const VALUE_BYTES_MAX = 16 * 1024 * 1024;
-/** After so many refusals of commands with one name, the next ones are not sent any more. */
-const REFUSALS_MAX = 3;
 
 /**
  * Applies by copying what can not be applied as a command: one that the target does not know, or refused. The keys that it writes are held
@@ -75,9 +77,9 @@ export class Recopier {
   readonly #expiries: ExpiryWatch | undefined;
   /** the target takes each write command that the source has */
   readonly #targetKnowsAll: boolean;
-  /** spool offsets of commands that the target refused, and how often it did so by name */
-  readonly #refused = new Set<number>();
-  readonly #refusals = new Map<string, number>();
+  /** spool offsets of commands that the target refused; true: its form is to blame, and was not noted yet */
+  readonly #refused = new Map<number, boolean>();
+  readonly #refusedForms = new RefusedForms();
   /** commands whose keys only the source can tell; until it did, each command is taken that has keys */
   #unresolved: { args: Buffer[]; db: number; offset: number }[] = [];
   /** commands before this offset may have been refused unseen */
@@ -92,7 +94,7 @@ export class Recopier {
     this.#options = options;
     this.#finder = options.keys;
     this.#expiries = options.expiries;
-    this.#targetKnowsAll = knowsAll(options.target, options.source);
+    this.#targetKnowsAll = options.target.covers(options.source) && options.newer.none;
   }
 
   /** Keys that the target does not hold rightly. */
@@ -130,11 +132,11 @@ export class Recopier {
 
   #takes(command: CommandView, db: number, action: Action): boolean {
     const expiries = this.#expiries;
-    const { takes, target } = this.#options;
+    const { takes } = this.#options;
     const late = expiries?.isLate(command, action) === true;
     const watched = expiries?.concerns(command, action) === true;
     const doubtful = command.offset < this.#doubtTo;
-    const known = !doubtful && this.#isCalm && (this.#targetKnowsAll || target.accepts(command));
+    const known = !doubtful && this.#isCalm && this.#targetTakes(command);
     if (known && !late && !watched && takes === undefined) return false;
     const mustBe = late || (!known && this.#mustBeCopied(command));
     const count = this.#finder.find(command);
@@ -161,8 +163,9 @@ export class Recopier {
 
   /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
   takesBig(command: BigCommand): boolean {
-    if (this.#isCalm && this.#targetKnowsAll) return false;
-    return this.#mustBeCopied(viewOfBig(command));
+    if (this.#isCalm && this.#targetKnowsAll && this.#refusedForms.none) return false;
+    // Its options have not come yet: they can not be blamed.
+    return this.#refused.has(command.offset) || this.#mustBeCopied(viewOfBig(command));
   }
 
   /** A command that passed by. */
@@ -214,10 +217,12 @@ export class Recopier {
     if (this.#keys.size > 0) this.#keys.mirror(a, b);
   }
 
-  /** The target refused the command at a spool offset: the next time it is taken. */
-  refuse(offset: number, name: string): void {
-    this.#refused.add(offset);
-    this.#refusals.set(name, (this.#refusals.get(name) ?? 0) + 1);
+  /**
+   * The target refused the command at a spool offset: the next time it is taken. `form`: because of what it is, and not of what the target
+   * holds at its keys, so that others of its kind will be refused too.
+   */
+  refuse(offset: number, form: boolean): void {
+    this.#refused.set(offset, form);
   }
 
   /**
@@ -246,7 +251,7 @@ export class Recopier {
     this.#keys.acked(offset);
     this.#expiries?.acked(released);
     if (this.#refused.size === 0) return;
-    for (const each of this.#refused) if (each < offset) this.#refused.delete(each);
+    for (const each of this.#refused.keys()) if (each < offset) this.#refused.delete(each);
   }
 
   /** Everything before `offset` is in the target; the stream is looked at from `from` on. */
@@ -269,7 +274,6 @@ export class Recopier {
     return (
       this.#keys.size === 0 &&
       this.#refused.size === 0 &&
-      this.#refusals.size === 0 &&
       this.#unresolved.length === 0 &&
       this.#look === undefined
     );
@@ -277,11 +281,25 @@ export class Recopier {
 
   #mustBeCopied(command: CommandView): boolean {
     if (this.#look !== undefined && this.#wasUndone(this.#look, command)) return true;
-    if (this.#refused.has(command.offset)) return true;
-    if (!this.#targetKnowsAll && !this.#options.target.accepts(command)) return true;
-    return (
-      this.#refusals.size > 0 && (this.#refusals.get(command.text(0).toUpperCase()) ?? 0) >= REFUSALS_MAX
-    );
+    if (this.#wasRefused(command)) return true;
+    return !this.#targetTakes(command);
+  }
+
+  /** As far as is known before it is asked. */
+  #targetTakes(command: CommandView): boolean {
+    const { target, newer } = this.#options;
+    if (!this.#targetKnowsAll && (!target.accepts(command) || newer.has(command))) return false;
+    return this.#refusedForms.none || !this.#refusedForms.has(command);
+  }
+
+  #wasRefused(command: CommandView): boolean {
+    const form = this.#refused.get(command.offset);
+    if (form === undefined) return false;
+    if (form) {
+      this.#refusedForms.add(command);
+      this.#refused.set(command.offset, false);
+    }
+    return true;
   }
 
   #wasUndone({ to, undone }: { to: number; undone: UndoneCommands }, command: CommandView): boolean {
@@ -368,10 +386,6 @@ export class Recopier {
     }
     this.#unresolved = [];
   }
-}
-
-function knowsAll(target: KeyTable, source: KeyTable): boolean {
-  return target.covers(source);
 }
 
 /** SORT reads keys by its patterns BY and GET, which are not among its keys. */

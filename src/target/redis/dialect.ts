@@ -7,6 +7,8 @@ import type { Readable } from '../../protocol/rdb/transcode/readable.ts';
 export interface Dialect {
   /** `redis 6.0.16`, for words to people */
   readonly name: string;
+  /** the Redis whose options of commands it takes, as major * 100 + minor; Infinity: its version can't be read */
+  readonly commandsOf: number;
   /** the RDB versions that RESTORE takes */
   readonly readable: Readable;
   /** RESTORE with REPLACE: 3.0 */
@@ -39,6 +41,7 @@ export function dialectOf(flavour: 'redis' | 'valkey', version: string): Dialect
     valkey || Number.isNaN(major) || major > a || (major === a && minor >= b);
   return {
     name: `${flavour} ${version}`,
+    commandsOf: commandsOf(flavour, version),
     readable: valkey
       ? { redis: VALKEY_SHARED, valkey: !(major < 9) }
       : { redis: newest(since), valkey: false },
@@ -55,6 +58,16 @@ export function dialectOf(flavour: 'redis' | 'valkey', version: string): Dialect
     refusesModules: since(6, 2),
     modules: new Set(),
   };
+}
+
+/** Every Valkey grew out of Redis 7.2, and has options of its own since. */
+const VALKEY_GREW_OUT_OF = 702;
+
+/** See Dialect: of a source, the newest options that it can use. */
+export function commandsOf(flavour: 'redis' | 'valkey', version: string): number {
+  if (flavour === 'valkey') return VALKEY_GREW_OUT_OF;
+  const [major = Number.NaN, minor = 0] = version.split('.').map(Number);
+  return Number.isNaN(major) ? Number.POSITIVE_INFINITY : major * 100 + minor;
 }
 
 /** The last RDB version that Redis and Valkey share; Valkey refuses Redis's later ones (rdb.h, RDB_FOREIGN_VERSION_MIN). */
@@ -177,6 +190,7 @@ function both(a: Dialect, b: Dialect): Dialect {
     ...a,
     ...Object.fromEntries(flags.map(([flag, value]) => [flag, value && a[flag]])),
     name: a.name === b.name ? a.name : `${a.name}, ${b.name}`,
+    commandsOf: Math.min(a.commandsOf, b.commandsOf),
     readable: {
       redis: Math.min(a.readable.redis, b.readable.redis),
       valkey: a.readable.valkey && b.readable.valkey,
