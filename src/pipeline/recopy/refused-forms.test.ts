@@ -3,7 +3,7 @@ import { viewOf } from '../../../test/support/command-view.ts';
 import { RefusedForms } from './refused-forms.ts';
 
 /** Whether `text` is not worth sending when `refused` was refused so often. */
-function after(times: number, refused: string, text: string): boolean {
+function refusedSo(times: number, refused: string, text: string): boolean {
   const forms = new RefusedForms();
   for (let i = 0; i < times; i++) forms.add(viewOf(...refused.split(' ')));
   return forms.has(viewOf(...text.split(' ')));
@@ -24,11 +24,11 @@ describe('refused forms', () => {
     ['INCR k', 'DECR k', false],
     ['GT GT', 'GT other', true],
   ])('%s, then %s: %s', (refused, text, expected) => {
-    expect(after(3, refused, text)).toBe(expected);
+    expect(refusedSo(3, refused, text)).toBe(expected);
   });
 
   it('are tried twice more', () => {
-    expect(after(2, 'INCR k', 'INCR k')).toBe(false);
+    expect(refusedSo(2, 'INCR k', 'INCR k')).toBe(false);
     expect(new RefusedForms().none).toBe(true);
   });
 });
