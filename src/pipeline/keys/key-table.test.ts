@@ -173,3 +173,49 @@ describe('KeyTable', () => {
     expect(table.lookup(viewOf('GET'))?.readonly).toBe(true);
   });
 });
+
+describe('one table beside another', () => {
+  const table = (...entries: Reply[]): KeyTable => KeyTable.from(entries);
+  const write = (name: string, arity: number): Reply => entry(name, arity, ['write'], [1, 1, 1]);
+  const covers = (own: Reply[], other: Reply[]): boolean => table(...own).covers(table(...other));
+
+  it('covers it where it takes all its write commands, with each count of arguments', () => {
+    expect(covers([write('x', 2)], [write('x', 2)])).toBe(true);
+    expect(covers([write('x', -2)], [write('x', 2)])).toBe(true);
+    expect(covers([write('x', -2)], [write('x', -3)])).toBe(true);
+    expect(covers([write('x', 2), write('y', 2)], [write('x', 2)])).toBe(true);
+    expect(covers([write('x', 2)], [write('x', -2)])).toBe(false);
+    expect(covers([write('x', -3)], [write('x', 2)])).toBe(false);
+    expect(covers([write('x', 2)], [write('x', 2), write('y', 2)])).toBe(false);
+  });
+
+  it('needs no commands that only read', () => {
+    expect(covers([], [entry('get', 2, ['readonly'], [1, 1, 1])])).toBe(true);
+  });
+
+  it('covers subcommands where both tell of theirs', () => {
+    const all = KeyTable.builtIn();
+    expect(all.covers(all)).toBe(true);
+    const group = (...subcommands: string[]): Reply => {
+      const specs = [spec(['RW'], index(2), range(0, 1, 0))];
+      const inner = subcommands.map((name) => entry(`xgroup|${name}`, -4, ['write'], [2, 2, 1], specs, []));
+      return entry('xgroup', -2, ['write'], [0, 0, 0], [], inner);
+    };
+    expect(covers([group('create', 'destroy')], [group('create')])).toBe(true);
+    expect(covers([group('create')], [group('create', 'destroy')])).toBe(false);
+    expect(covers([write('xgroup', -2)], [group('create')])).toBe(true);
+  });
+
+  it('tells of a name, and can be cut down to some', () => {
+    const some = KeyTable.builtIn().only(['SET', 'XGROUP', 'NOSUCH']);
+    expect([some.has('SET'), some.has('XGROUP'), some.has('GET'), some.has('NOSUCH')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(some.size).toBe(2);
+    expect(some.covers(KeyTable.builtIn())).toBe(false);
+    expect(KeyTable.builtIn().covers(some)).toBe(true);
+  });
+});
