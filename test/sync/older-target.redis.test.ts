@@ -230,6 +230,14 @@ const NEW_IN_8: [string, Arg[][]][] = [
     ],
   ],
   ['HSETEX', [['HSETEX', 'timed', 'EX', 10_000, 'FIELDS', 1, 'k', 'v']]],
+  [
+    'HGETEX',
+    [
+      ['HGETEX', 'timed', 'EX', 10_000, 'FIELDS', 2, 'f', 'g'],
+      ['HGETEX', 'timed', 'PERSIST', 'FIELDS', 1, 'f'],
+      ['HSET', 'timed', 'f', 'anew'],
+    ],
+  ],
 ];
 
 /** What comes to keys that are held: their own changes, and what is made out of them. LMOVE holds `list` and `other`. */
@@ -408,6 +416,44 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
     await expectEqualAfterStop(rig, naru);
   });
 
+  it('a target that is killed while keys are held has them right afterwards', async () => {
+    rig = await Rig.start({ targetBinary: to, target: { appendonly: 'yes', appendfsync: 'always' } });
+    const { source, target } = rig;
+    await run(rig, SEED);
+    const naru = rig.naru();
+    await naru.untilEvent('synced');
+    for (let round = 1; round <= 3; round++) {
+      await runAndPause(rig, 1000, [['INCR', 'n'], HOLD, ['RPUSH', 'list', `round ${round}`], ['INCR', 'n']]);
+      await until('all but the keys', async () => (await target.text('GET', 'n')) === String(round * 2));
+      expect(await target.call('LLEN', 'other')).toBe(round + 1);
+      await target.kill('SIGKILL');
+      await target.restart();
+      await until('the values', async () => (await lists(target)) === (await lists(source)));
+    }
+    await expectEqualAfterStop(rig, naru);
+  });
+
+  it('--until-synced does not end before the keys that are held are written', async () => {
+    const rig = await started({ to });
+    await run(rig, [
+      ...SEED,
+      ...Array.from({ length: 400 }, (_, i) => ['SET', `pad ${i}`, 'x'.repeat(10_000)]),
+    ]);
+    // What is read takes its time, so that all else is there long before.
+    await run(rig, [['RPUSH', 'list', ...Array.from({ length: 300 }, (_, i) => `${i}`.repeat(3000))]]);
+    rig.toTarget.use({ kind: 'respond-slowly', bytesPerSecond: 10_000 });
+    const naru = rig.naru(['--until-synced', '--in-flight', '64KiB']);
+    await until('the snapshot is with Naru', async () =>
+      /state=online/.test((await rig.source.info('replication')).get('slave0') ?? ''),
+    );
+    expect(naru.eventsOf('snapshot_done')).toEqual([]);
+    await run(rig, [['INCR', 'n'], HOLD, ['INCR', 'n']]);
+    rig.toTarget.use(undefined);
+    expect((await naru.exited).code, naru.stdout.slice(-2000)).toBe(0);
+    expect(naru.eventsOf('done').at(-1)?.recopied).toBe(2);
+    expect(await differences(rig)).toEqual([]);
+  });
+
   it('SIGTERM while the source is asked: the run ends with the key as it is there', async () => {
     const rig = await started({ to });
     await run(rig, SEED);
@@ -520,5 +566,34 @@ describe.skipIf(newest === undefined)('from 8 to 7.0', () => {
     await naru.untilEvent('synced');
     await runAtOnce(rig, [...commands, ['INCR', 'n']]);
     await expectEqualAfterStop(rig, naru);
+  });
+
+  it('VADD: what is no value of the target is counted, and what else there is goes on', async () => {
+    const rig = await started({ from: newest, to: 'redis-server' });
+    await run(rig, SEED);
+    const naru = rig.naru(['--lossy']);
+    await naru.untilEvent('synced');
+    await runAtOnce(rig, [
+      ['VADD', 'vectors', 'VALUES', 2, 1, 2, 'm'],
+      ['INCR', 'n'],
+      ['RENAME', 'vectors', 'moved'],
+      ['SET', 'vectors', 'text'],
+    ]);
+    await arrived(rig);
+    expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
+    const found = await differences(rig);
+    expect(found.filter((line) => !/\bmoved\b/.test(line))).toEqual([]);
+    expect(Number(naru.eventsOf('done').at(-1)?.lost)).toBeGreaterThan(0);
+    expect(await rig.target.call('EXISTS', 'moved')).toBe(0);
+    expect(await rig.target.text('GET', 'vectors')).toBe('text');
+  });
+
+  it('VADD without --lossy ends the run', async () => {
+    const rig = await started({ from: newest, to: 'redis-server' });
+    const naru = rig.naru();
+    await naru.untilEvent('synced');
+    await run(rig, [['VADD', 'vectors', 'VALUES', 2, 1, 2, 'm']]);
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_TOO_OLD' });
   });
 });

@@ -214,6 +214,15 @@ describe('what a target refused', () => {
     expect(takes(recopier, 50, 'INCR other')).toBe(false);
   });
 
+  it('for a script that it has lost is copied by the keys of the call', async () => {
+    const recopier = make();
+    recopier.refuse(10, true);
+    expect(takes(recopier, 10, 'EVALSHA ab 2 a b argument')).toBe(true);
+    await readAt(recopier, 20);
+    expect(reader.asked).toEqual([['0:a', '0:b']]);
+    expect(takes(recopier, 11, 'EVALSHA ab 1 c')).toBe(false);
+  });
+
   it('is forgotten once it is behind', () => {
     const recopier = make();
     recopier.refuse(10, false);
