@@ -13,6 +13,8 @@ export interface SourceScript {
   psyncCommand?: string;
   /** `redis_version` of INFO */
   version?: string;
+  /** Answers any other command; undefined: the double's own answer has to do. */
+  answer?(args: readonly string[]): string | Buffer | undefined;
 }
 
 export const REPLID: string = 'd0'.repeat(20);
@@ -87,6 +89,11 @@ function answer(socket: Socket, script: SourceScript, command: Reply): void {
   const name = args[0]?.toUpperCase();
   if (name === (script.psyncCommand ?? 'PSYNC').toUpperCase()) {
     script.psync(socket, args.slice(1));
+    return;
+  }
+  const own = script.answer?.(args);
+  if (own !== undefined) {
+    socket.write(own);
     return;
   }
   switch (name) {
