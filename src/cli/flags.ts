@@ -32,12 +32,12 @@ export function flagUsage(name: string, spec: OptionSpec): string {
   return placeholder === '' ? flagName(name) : `${flagName(name)} <${placeholder}>`;
 }
 
-export function helpFooter(): string {
-  const secrets = OPTION_NAMES.filter((name) => OPTIONS[name].kind === 'secret').map(envName);
+export function helpFooter(command: CommandName): string {
+  const secrets = OPTION_NAMES.filter((name) => optionOf(command, name)?.kind === 'secret').map(envName);
   return [
     '',
     'Passwords stand in the URL, in a --...-password-file, or in',
-    `${secrets.slice(0, -1).join(', ')} and ${secrets.at(-1)}.`,
+    `${secrets.join(', ').replace(/, (?=\w+$)/, ' and ')}.`,
     'Every other option can be set in naru.toml (spool_memory = "64 MiB") or in the environment',
     '(NARU_SPOOL_MEMORY); a flag overrides the environment, and that the file. --no-... turns a yes/no option off.',
     'Exit codes: 0 done, 1 failed, 2 bad usage or config.',

@@ -51,7 +51,7 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((flags: Record<string, unknown>) => finish(runSync(flags, context)));
   addFlags(sync, 'sync');
-  sync.addHelpText('after', helpFooter());
+  sync.addHelpText('after', helpFooter('sync'));
   const restore = program
     .command('restore')
     .description('Write what RDB or AOF files hold to a server.')
@@ -59,7 +59,7 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((flags: Record<string, unknown>) => finish(runRestore(flags, context)));
   addFlags(restore, 'restore');
-  restore.addHelpText('after', helpFooter());
+  restore.addHelpText('after', helpFooter('restore'));
   const dump = program
     .command('dump')
     .description('Write all data of a server to an RDB file.')
@@ -67,7 +67,7 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((flags: Record<string, unknown>) => finish(runDump(flags, context)));
   addFlags(dump, 'dump');
-  dump.addHelpText('after', helpFooter());
+  dump.addHelpText('after', helpFooter('dump'));
   const decode = program
     .command('decode')
     .description('Tell what an RDB or AOF file holds: as JSON, as commands, or in numbers.')

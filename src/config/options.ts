@@ -56,6 +56,7 @@ const common = {
         kind: 'path',
         doc: 'RDB or AOF file, directory with a multi-part AOF, or - for standard input (required)',
       },
+      dump: { kind: 'endpoint', doc: 'server to copy: redis[s]://[user[:password]@]host[:port] (required)' },
     },
   },
   to: {
@@ -66,7 +67,11 @@ const common = {
     differs: {
       dump: {
         kind: 'path',
-        doc: 'file to write, compressed where its name ends in .gz, or - for standard output (required)',
+        doc: 'file to write, compressed where its name ends in .gz or .zst, or - for standard output (required)',
+      },
+      restore: {
+        kind: 'endpoint',
+        doc: 'server to write to: redis[s]://[user[:password]@]host[:port] (required)',
       },
     },
   },
