@@ -15,10 +15,9 @@ import type { CommandView } from '../protocol/resp/command-walker.ts';
  * What is committed and acknowledged is told by `onAcked`, in order; it never goes back.
  *
  * **Failure.** When the target breaks (`onFailure`, once an opening), it drops what was not acknowledged and ignores writes until it is attached again.
- * Whoever opened it reads the checkpoint and gives everything from there again, so that the effect is that of having given it once.
+ * Whoever opened it finds out what was done (TargetSide) and gives the rest again, so that the effect is that of having given everything once.
  *
- * Not in here: where keys go when there are several nodes (a router is a Target over Targets), filters, and what the commands of a
- * stream mean (the pipeline knows).
+ * Not in here: how a target finds where a key goes when it has several nodes, filters, and what the commands of a stream mean (the pipeline knows).
  */
 export interface Target {
   /** False: more than the budget is unacknowledged. Always look at it after `breathe`. */

@@ -24,7 +24,7 @@ const SOCKET_BYTES = 1024 * 1024;
 const REPLY_SPACE = 64 * 1024;
 
 /**
- * One ordered connection to one target node, in one of two modes.
+ * One ordered connection to a target of one server, in one of two modes.
  *
  * **Repeatable** (a snapshot that overwrites): commands are pipelined, and each 256 KiB a checkpoint is written for what is answered by then:
  * pipelined right behind, it would be taken even where a command before it is refused. Doing an entry twice does no harm, so after a failure
