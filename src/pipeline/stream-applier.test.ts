@@ -106,6 +106,7 @@ describe('StreamApplier', () => {
     ['XADD k MAXLEN ~ 2 5-1 IDMP v', 'XADD k MAXLEN ~ 2 5-1 IDMP v'],
     ['XADD k 5-1 IDMP v', 'XADD k 5-1 IDMP v'],
     ['FLUSHALL SYNC', 'FLUSHALL SYNC'],
+    ['UNLINK a b', 'UNLINK a b'],
     ['INCR k', 'INCR k'],
     ['SETRANGE k 5 EX', 'SETRANGE k 5 EX'],
   ])('%s -> %s', (command, expected) => {
@@ -121,6 +122,8 @@ describe('StreamApplier', () => {
     ['FLUSHALL SYNC', ['FLUSHALL']],
     ['FLUSHDB ASYNC', ['FLUSHDB']],
     ['FLUSHALL', ['FLUSHALL']],
+    ['UNLINK a b c', ['DEL a b c']],
+    ['del a b', ['del a b']],
   ])('%s for a target whose SET does not know PXAT', (command, expected) => {
     expect(written(apply([command], { setTakesPxat: false }))).toEqual(expected.map((line) => `0> ${line}`));
   });

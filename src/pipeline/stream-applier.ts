@@ -2,11 +2,12 @@ import { NaruError } from '../errors/errors.ts';
 import { emptyEntry } from '../protocol/rdb/entry-view.ts';
 import type { EntryView } from '../protocol/rdb/sink.ts';
 import type { BigCommand } from '../protocol/resp/big-frame.ts';
-import { CommandView, type StreamSink } from '../protocol/resp/command-walker.ts';
+import type { CommandView, StreamSink } from '../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
 import { Action, actionOf, OF_KEYS } from './command-table.ts';
 import { absoluteBig, Expiries } from './expiries.ts';
 import { addWithoutIdempotency } from './idempotent-add.ts';
+import { OlderWords } from './older-words.ts';
 import type { HeldKey, KeyValue } from './recopy/held-keys.ts';
 import type { Recopier } from './recopy/recopier.ts';
 import { functionAgain, type SharedTarget } from './shared-target.ts';
@@ -50,6 +51,8 @@ export class StreamApplier implements StreamSink {
   /** commands that were left out because an option says so */
   leftOut = 0;
   readonly #recopier: Recopier | undefined;
+  /** undefined: the target is none before 6.2 */
+  readonly #older: OlderWords | undefined;
   /** what a key that is copied again is written as */
   readonly #entry: EntryView = emptyEntry();
   /** up to this offset the target has done everything already, and commands are only looked at */
@@ -64,6 +67,7 @@ export class StreamApplier implements StreamSink {
     this.#options = options;
     this.#recopier = options.recopier;
     this.#expiries = new Expiries(target, options.arrivalMs, options.setTakesPxat ?? true);
+    this.#older = options.setTakesPxat === false ? new OlderWords() : undefined;
   }
 
   /**
@@ -185,6 +189,9 @@ export class StreamApplier implements StreamSink {
       case Action.FORWARD:
         target.command(command, this.db);
         return;
+      case Action.DEL:
+        target.command(this.#older?.removal(command) ?? command, this.db);
+        return;
       default:
         if (!this.#expiries.rewrite(command, action, this.db)) target.command(command, this.db);
     }
@@ -220,13 +227,9 @@ export class StreamApplier implements StreamSink {
       );
     }
     const { shared } = this.#options;
-    if (shared === undefined) this.#target.command(this.#flushInItsWords(command), this.db);
+    if (shared === undefined) this.#target.command(this.#older?.flush(command) ?? command, this.db);
     else if (this.inTransaction) shared.compareKeys();
     else this.#flushedAt = command.endOffset;
-  }
-
-  #flushInItsWords(command: CommandView): CommandView {
-    return command.argc === 1 || this.#options.setTakesPxat !== false ? command : nameOnly(command);
   }
 
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */
@@ -283,19 +286,4 @@ export class StreamApplier implements StreamSink {
     out.end();
     this.#target.endWrite(offset, false);
   }
-}
-
-/** ASYNC came with Redis 4.0 and SYNC with 6.2: a flush without either does the same, later or sooner. */
-function nameOnly(command: CommandView): CommandView {
-  const view = new CommandView();
-  const name = command.arg(0);
-  const head = `*1\r\n$${name.length}\r\n`;
-  view.buf = Buffer.concat([Buffer.from(head), name, Buffer.from('\r\n')]);
-  view.frameEnd = view.buf.length;
-  view.argc = 1;
-  view.argStart[0] = head.length;
-  view.argEnd[0] = head.length + name.length;
-  view.offset = command.offset;
-  view.endOffset = command.endOffset;
-  return view;
 }

@@ -25,7 +25,7 @@ const OWN: ['redis' | 'valkey', string, number][] = [
 const since: [keyof Dialect, string, string][] = [
   ['replace', '2.8.24', '3.0.0'],
   ['variadicHset', '3.2.13', '4.0.0'],
-  ['unlink', '3.2.13', '4.0.0'],
+  ['unlink', '6.0.16', '6.2.0'],
   ['absoluteTtl', '4.0.14', '5.0.0'],
   ['streams', '4.0.14', '5.0.0'],
   ['pxat', '6.0.16', '6.2.0'],

@@ -13,12 +13,13 @@ export interface Dialect {
   readonly readable: Readable;
   /** RESTORE with REPLACE: 3.0 */
   readonly replace: boolean;
-  /** HSET with several fields, UNLINK: 4.0 */
+  /** HSET with several fields: 4.0 */
   readonly variadicHset: boolean;
-  readonly unlink: boolean;
   /** RESTORE with ABSTTL, IDLETIME and FREQ; streams: 5.0 */
   readonly absoluteTtl: boolean;
   readonly streams: boolean;
+  /** UNLINK that does not end a server which holds a stream without groups (lazyfree.c, lazyfreeGetFreeEffort), at least in most releases: 6.2 */
+  readonly unlink: boolean;
   /** SET with PXAT; XGROUP CREATECONSUMER: 6.2 */
   readonly pxat: boolean;
   readonly createConsumer: boolean;
@@ -47,7 +48,7 @@ export function dialectOf(flavour: 'redis' | 'valkey', version: string): Dialect
       : { redis: newest(since), valkey: false },
     replace: since(3, 0),
     variadicHset: since(4, 0),
-    unlink: since(4, 0),
+    unlink: since(6, 2),
     absoluteTtl: since(5, 0),
     streams: since(5, 0),
     pxat: since(6, 2),
