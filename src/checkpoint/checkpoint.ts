@@ -1,5 +1,5 @@
 /**
- * The checkpoint: up to where the target is known to hold everything. It is a string in the target itself, written in the same
+ * The checkpoint: up to where a target of one server is known to hold everything. It is a string in the target itself, written in the same
  * transaction as the writes that it speaks of, and so the only truth about what was applied.
  *
  *     v1 snapshot|stream REPLID OFFSET DB
