@@ -9,6 +9,8 @@ import type { ClusterNode } from '../target/redis/cluster/cluster-options.ts';
 /** A connection that writes, as the server knows it. */
 interface Writer {
   client: RespClient;
+  /** beside it, for questions while it writes */
+  questions: RespClient | undefined;
   /** undefined: the server does not tell */
   clientId: number | undefined;
 }
@@ -34,10 +36,16 @@ export class ClusterNodes {
     return Promise.all(
       writable(topology).map(async (node) => {
         if (isAttached(node.id)) return { id: node.id, connection: undefined };
-        const client = await this.#open(node, topology.kind === 'proxy');
-        return { id: node.id, connection: client.connection };
+        await this.#open(node, topology.kind === 'proxy');
+        return this.connected(node.id);
       }),
     );
+  }
+
+  /** A node with the connections that were made last. */
+  connected(id: string): ClusterNode {
+    const { client, questions } = this.#writers.get(id) as Writer;
+    return { id, connection: client.connection, questions };
   }
 
   client(id: string): RespClient {
@@ -45,7 +53,10 @@ export class ClusterNodes {
   }
 
   close(reason: NaruError): void {
-    for (const { client } of this.#writers.values()) client.connection.destroy(reason);
+    for (const { client, questions } of this.#writers.values()) {
+      client.connection.destroy(reason);
+      questions?.connection.destroy(reason);
+    }
   }
 
   /**
@@ -53,14 +64,12 @@ export class ClusterNodes {
    * connection first.
    */
   async #open(node: TopologyNode, isProxy: boolean): Promise<RespClient> {
-    const { to, toTls: tls = {}, connectTimeout: timeoutMs } = this.#options;
     const before = this.#writers.get(node.id);
     before?.client.connection.destroy();
-    const client = await openClient(
-      { ...nodeEndpoint(to, node), db: 0 },
-      { tls, timeoutMs, side: 'target', signal: this.#signal, clientName: isProxy ? '' : this.clientName },
-    );
-    const writer: Writer = { client, clientId: undefined };
+    before?.questions?.connection.destroy();
+    const client = await this.#dial(node, isProxy ? '' : this.clientName);
+    const questions = isProxy ? undefined : await this.#dial(node, 'naru');
+    const writer: Writer = { client, questions, clientId: undefined };
     if (!isProxy) {
       if (before?.clientId !== undefined)
         await unlessRefused(client.call('CLIENT', 'KILL', 'ID', before.clientId));
@@ -69,6 +78,14 @@ export class ClusterNodes {
     }
     this.#writers.set(node.id, writer);
     return client;
+  }
+
+  #dial(node: TopologyNode, clientName: string): Promise<RespClient> {
+    const { to, toTls: tls = {}, connectTimeout: timeoutMs } = this.#options;
+    return openClient(
+      { ...nodeEndpoint(to, node), db: 0 },
+      { tls, timeoutMs, side: 'target', signal: this.#signal, clientName },
+    );
   }
 
   /** By which runs with the same job know of each other. */

@@ -154,7 +154,7 @@ export class ClusterSide implements TargetSide {
 
   begin(): void {
     const topology = this.#watcher.current;
-    const nodes = writable(topology).map(({ id }) => ({ id, connection: this.#nodes.client(id).connection }));
+    const nodes = writable(topology).map(({ id }) => this.#nodes.connected(id));
     this.#attach(topology, nodes, { offset: 0, db: 0 });
   }
 
@@ -183,6 +183,7 @@ export class ClusterSide implements TargetSide {
     const undone = await this.#target.settled();
     await this.#refusals.note(parts, undone.refused);
     const { topology, nodes } = await this.#reopened(cause);
+    this.#target.leaveAllBut(nodes.map(({ id }) => id));
     const { acker, pump, spool, recopier } = parts;
     const inStream = pump.phase === 'stream';
     const place = inStream ? this.#givenBy(pump.given) : acker.acked;

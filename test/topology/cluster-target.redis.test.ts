@@ -92,6 +92,27 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 
+  it('may lose by a failover what it had answered', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
+    const writer = await rig.writer({ seed: 27 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const [first] = (await cluster.masters()) as [ClusterNode];
+    const [heir] = (await cluster.replicasOf(first)) as [ClusterNode];
+    const position = async (): Promise<number> =>
+      Number((await first.server.info('replication')).get('master_repl_offset'));
+    await heir.server.kill('SIGSTOP');
+    const before = await position();
+    await until('writes that the replica has not', async () => (await position()) > before + 20_000);
+    await first.server.kill();
+    await heir.server.kill('SIGCONT');
+    await until('the failover', async () => (await heir.server.info('replication')).get('role') === 'master');
+    await cluster.healthy();
+    await writer.until(500);
+    await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
   it('may change while the full copy is written', async () => {
     const { rig, cluster } = await rigged({ masters: 3, replicas: 1 }, { 'rdb-key-save-delay': '1000' });
     const writer = await rig.writer({ seed: 25, rate: 1000 });

@@ -1,5 +1,6 @@
 /** What a target of several nodes is told, and what it tells. */
 import type { NaruError } from '../../../errors/errors.ts';
+import type { RespClient } from '../../../net/client.ts';
 import type { Connection } from '../../../net/connection.ts';
 import type { Losses } from '../../losses.ts';
 import type { OnConflict } from '../../target.ts';
@@ -36,4 +37,6 @@ export interface ClusterNode {
   readonly id: string;
   /** undefined: its lane has one */
   readonly connection: Connection | undefined;
+  /** a second connection, which is asked for what its replicas have; undefined with `connection`, and where nothing can be asked */
+  readonly questions?: RespClient | undefined;
 }

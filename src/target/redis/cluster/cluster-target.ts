@@ -16,12 +16,15 @@ import { CommandRouter } from './command-router.ts';
 import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
 import { Marks } from './marks.ts';
 import { PlainLane } from './plain-lane.ts';
+import { ReplicaWatch } from './replica-watch.ts';
 import { passes, Undone } from './undone.ts';
 
 interface Node {
-  id: string;
-  lane: PlainLane;
-  entries: EntryWriter;
+  readonly id: string;
+  readonly lane: PlainLane;
+  readonly entries: EntryWriter;
+  /** undefined: all that is answered counts */
+  replicas: ReplicaWatch | undefined;
 }
 
 /**
@@ -80,13 +83,12 @@ export class ClusterTarget implements Target {
     offset: number,
     db: number,
   ): void {
-    const indexes = nodes.map(({ id, connection }) => {
-      const index = this.#indexOf(id);
-      const { lane } = this.#nodes[index] as Node;
-      if (connection !== undefined) lane.attach(connection);
+    const indexes = nodes.map((node) => {
+      const index = this.#indexOf(node.id);
+      this.#connect(this.#nodes[index] as Node, node);
       return index;
     });
-    for (const { id, lane } of this.#nodes) if (!nodes.some((node) => node.id === id)) lane.retire();
+    for (const node of this.#nodes) if (!nodes.some(({ id }) => id === node.id)) retire(node);
     this.#routes = routes.map((index) => indexes[index] as number);
     this.#moving = moving;
     this.#undone = new Undone();
@@ -97,6 +99,15 @@ export class ClusterTarget implements Target {
     this.#db = db;
     this.#acked = offset;
     this.#marks.clear();
+  }
+
+  #connect(node: Node, { connection, questions }: ClusterNode): void {
+    if (connection === undefined) return;
+    node.replicas?.close();
+    node.lane.attach(connection);
+    node.replicas = questions && new ReplicaWatch(questions, node.lane, () => this.#onProgress());
+    // Without it nothing would be acknowledged any more.
+    questions?.connection.closed.then((error) => node.replicas?.isOf(questions) && node.lane.fail(error));
   }
 
   /** Whether a node's lane has its connection still. */
@@ -144,9 +155,19 @@ export class ClusterTarget implements Target {
     }
   }
 
+  /** After that: only these nodes have slots now. A failover may have lost what another one has answered. */
+  leaveAllBut(ids: readonly string[]): void {
+    for (const [index, { id, lane }] of this.#nodes.entries()) {
+      if (lane.attached && !ids.includes(id)) this.#lose(index, lane);
+    }
+  }
+
   /** Closes what is open. */
   close(): void {
-    for (const { lane } of this.#nodes) lane.close();
+    for (const node of this.#nodes) {
+      node.lane.close();
+      node.replicas?.close();
+    }
   }
 
   // ---- Target
@@ -290,7 +311,7 @@ export class ClusterTarget implements Target {
       onConflict,
     );
     if (this.#version > 0) entries.rdbVersion(this.#version, this.#flavour);
-    this.#nodes.push({ id, lane, entries });
+    this.#nodes.push({ id, lane, entries, replicas: undefined });
     return index;
   }
 
@@ -324,6 +345,7 @@ export class ClusterTarget implements Target {
   // ---- what the lanes tell
 
   #onProgress(): void {
+    for (const { replicas } of this.#nodes) replicas?.look();
     this.#acknowledge();
     for (const wake of this.#waiting.splice(0)) wake();
   }
@@ -336,7 +358,7 @@ export class ClusterTarget implements Target {
 
   #acknowledge(): void {
     if (this.#broken) return;
-    const mark = this.#marks.take((i) => (this.#nodes[i] as Node).lane.answered);
+    const mark = this.#marks.take((i) => durableOf(this.#nodes[i] as Node));
     if (mark === undefined || mark.offset <= this.#acked) return;
     this.#acked = mark.offset;
     this.#listener.onAcked(mark.offset, mark.db);
@@ -353,13 +375,16 @@ export class ClusterTarget implements Target {
     this.#break(error);
   }
 
-  /** What it has not answered may have been done; what is written from now on is not. */
+  /** What it has not answered may have been done, and what its replicas have not may be gone; what is written from now on is not done. */
   #lose(index: number, lane: PlainLane): void {
+    const { replicas } = this.#nodes[index] as Node;
+    const from = lane.lostFrom ?? this.#reached;
     const slots = new Set<number>();
     this.#routes.forEach((node, slot) => {
       if (node === index) slots.add(slot);
     });
-    this.#undone.lose(slots, lane.lostFrom ?? this.#reached);
+    this.#undone.lose(slots, Math.min(from, replicas?.durableTo ?? from));
+    replicas?.close();
     lane.close();
   }
 
@@ -370,4 +395,16 @@ export class ClusterTarget implements Target {
     this.#listener.onFailure(error);
     this.#onProgress();
   }
+}
+
+/** Its node is not written to any more. */
+function retire(node: Node): void {
+  node.replicas?.close();
+  node.replicas = undefined;
+  node.lane.retire();
+}
+
+/** Index behind the last command that a failover does not lose. */
+function durableOf({ lane, replicas }: Node): number {
+  return Math.min(lane.answered, replicas?.durable ?? lane.answered);
 }

@@ -125,6 +125,11 @@ export class PlainLane implements LaneWriter {
     return Math.min(unanswered ?? this.#transactionOffset, this.#transactionOffset);
   }
 
+  /** The source's offset of the first command that is not answered, or of the last one that is. */
+  get answeredTo(): number {
+    return this.lostFrom ?? this.#offset;
+  }
+
   get ready(): boolean {
     const connection = this.#connection;
     if (connection === undefined || connection.bufferedBytes > SOCKET_BYTES || this.#after) return false;
