@@ -11,6 +11,7 @@ import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
 import { NewerForms } from '../pipeline/recopy/newer-forms.ts';
 import { Recopier } from '../pipeline/recopy/recopier.ts';
+import type { SharedTarget } from '../pipeline/shared-target.ts';
 import { SnapshotApplier } from '../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../pipeline/stream-applier.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
@@ -103,21 +104,28 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     signal: input.signal,
   });
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
+  const shared = input.cluster ?? sharedBy(target);
   const recopier = makeRecopier(input, link, target, keys, expiries);
   const pump: Pump = new Pump({
     spool,
     target,
     snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy', expiries }),
-    stream: makeStreamApplier(input, target, spool, link, recopier),
+    stream: makeStreamApplier(input, target, spool, link, recopier, shared),
     recopier,
     bigEntryBytes: options.bigKeySize,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
-    shared: input.cluster,
+    shared,
     onSnapshotApplied: input.onSnapshotApplied,
   });
   made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
   return made;
+}
+
+/** A target of several nodes is flushed apart, as one that several sources share is. */
+function sharedBy(target: EngineTarget): SharedTarget | undefined {
+  const removeKeys = target.flush?.bind(target);
+  return removeKeys && { removeKeys };
 }
 
 function makeLink(
@@ -148,11 +156,12 @@ function makeLink(
 }
 
 function makeStreamApplier(
-  { options, sourceNode, protectTarget, checked, cluster }: AssemblyInput,
+  { options, sourceNode, protectTarget, checked }: AssemblyInput,
   target: EngineTarget,
   spool: Spool,
   link: ReplicationLink,
   recopier: Recopier | undefined,
+  shared: SharedTarget | undefined,
 ): StreamApplier {
   return new StreamApplier(target, {
     publish: options.publish,
@@ -160,7 +169,7 @@ function makeStreamApplier(
     protectTarget,
     setTakesPxat: checked.dialect.pxat,
     recopier,
-    shared: cluster,
+    shared,
     checkpointKey: checkpointKey(sourceNode),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),

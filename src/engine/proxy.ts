@@ -20,41 +20,19 @@ export const PROXY_FACTS: NodeFacts = {
 };
 
 /**
- * Write commands that twemproxy passes on (its notes/redis.md): those of one key, and MSET and DEL, which it splits. At anything else it hangs up,
- * so nothing else is sent: what other commands write is copied.
+ * Write commands that twemproxy 0.5 passes on (its notes/redis.md): those of one key, and MSET and DEL, which it splits. At anything else it
+ * hangs up, so nothing else is sent: what other commands write is copied.
+ *
+ * Those of several keys that it passes too (ZUNIONSTORE, EVAL and so on) need all keys at one server, and where a key is only the proxy knows.
  */
 export const PROXY_COMMANDS: readonly string[] = [
-  ...['DEL', 'MSET', 'EXPIRE', 'EXPIREAT', 'PERSIST', 'PEXPIRE', 'PEXPIREAT', 'RESTORE'],
-  ...[
-    'APPEND',
-    'DECR',
-    'DECRBY',
-    'GETSET',
-    'INCR',
-    'INCRBY',
-    'INCRBYFLOAT',
-    'PSETEX',
-    'SET',
-    'SETBIT',
-    'SETEX',
-  ],
-  ...['SETNX', 'SETRANGE', 'HDEL', 'HINCRBY', 'HINCRBYFLOAT', 'HMSET', 'HSET', 'HSETNX', 'LINSERT', 'LPOP'],
-  ...[
-    'LPUSH',
-    'LPUSHX',
-    'LREM',
-    'LSET',
-    'LTRIM',
-    'RPOP',
-    'RPUSH',
-    'RPUSHX',
-    'SADD',
-    'SREM',
-    'ZADD',
-    'ZINCRBY',
-  ],
-  ...['ZREM', 'ZREMRANGEBYLEX', 'ZREMRANGEBYRANK', 'ZREMRANGEBYSCORE', 'PFADD'],
-];
+  'DEL MSET EXPIRE EXPIREAT PERSIST PEXPIRE PEXPIREAT RESTORE',
+  'APPEND BITFIELD DECR DECRBY GETDEL GETEX GETSET INCR INCRBY INCRBYFLOAT PSETEX SET SETBIT SETEX SETNX SETRANGE',
+  'HDEL HINCRBY HINCRBYFLOAT HMSET HSET HSETNX',
+  'LINSERT LPOP LPUSH LPUSHX LREM LSET LTRIM RPOP RPUSH RPUSHX',
+  'SADD SPOP SREM PFADD GEOADD',
+  'ZADD ZINCRBY ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE',
+].flatMap((line) => line.split(' '));
 
 /** The Redis that brought each RDB version: what stands behind the proxy is taken to be no newer than it shows by RESTORE. */
 const VERSIONS: Readonly<Record<number, string>> = {

@@ -18,6 +18,8 @@ export interface EngineTarget extends Target {
   fail(error: NaruError): void;
   /** Whether a command with these keys can be given as it stands; absent: each can. */
   takes?(command: CommandView, found: FindsKeys, count: number): boolean;
+  /** Removes all keys, or those of one database of the source, once all before that is acknowledged; absent: the command does so. */
+  flush?(db: number | undefined): Promise<void>;
   /** Whether a key can be written now; absent: each can. */
   mayWrite?(key: Buffer): boolean;
 }

@@ -171,7 +171,7 @@ export class Pump {
     const { target, stream, shared, spool } = this.#options;
     target.breathe(true);
     await this.#unlessStopped(target.drained());
-    if (!this.#stopped) await this.#unlessStopped(shared?.removeKeys() ?? Promise.resolve());
+    if (!this.#stopped) await this.#unlessStopped(shared?.removeKeys(stream.flushedDb) ?? Promise.resolve());
     if (this.#stopped) return;
     spool.seek(offset);
     this.#commands.restart(offset);

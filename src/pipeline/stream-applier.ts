@@ -61,6 +61,7 @@ export class StreamApplier implements StreamSink {
   #at = 0;
   /** behind a FLUSHALL that has to be done apart */
   #flushedAt: number | undefined;
+  #flushedDb: number | undefined;
 
   constructor(target: Target, options: StreamApplierOptions) {
     this.#target = target;
@@ -88,6 +89,11 @@ export class StreamApplier implements StreamSink {
    */
   get flushedAt(): number | undefined {
     return this.#flushedAt;
+  }
+
+  /** of which database; undefined: of all */
+  get flushedDb(): number | undefined {
+    return this.#flushedDb;
   }
 
   /** The keys are removed; the stream goes on behind that. */
@@ -144,6 +150,16 @@ export class StreamApplier implements StreamSink {
     else if (action === Action.MULTI) this.inTransaction = true;
     else if (action === Action.EXEC) this.inTransaction = false;
     else if (action === Action.SWAPDB) this.#swapHeld(command);
+    else if (this.#recopier?.wasUndone(command.offset)) this.#giveAgain(command, action);
+  }
+
+  /** What has no keys and may not have been done at each node. Libraries can be loaded and deleted twice (functionAgain). */
+  #giveAgain(command: CommandView, action: Action): void {
+    if (action === Action.FUNCTION) this.#function(command);
+    else if (action === Action.FLUSH) {
+      const text = `A ${command.text(0)} in a transaction may have been done at some nodes of the target only`;
+      throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', offset: command.offset });
+    }
   }
 
   #swapHeld(command: CommandView): void {
@@ -227,9 +243,13 @@ export class StreamApplier implements StreamSink {
       );
     }
     const { shared } = this.#options;
-    if (shared === undefined) this.#target.command(this.#older?.flush(command) ?? command, this.db);
-    else if (this.inTransaction) shared.compareKeys();
-    else this.#flushedAt = command.endOffset;
+    if (shared === undefined || (this.inTransaction && shared.compareKeys === undefined)) {
+      this.#target.command(this.#older?.flush(command) ?? command, this.db);
+    } else if (this.inTransaction) shared.compareKeys?.();
+    else {
+      this.#flushedAt = command.endOffset;
+      this.#flushedDb = /^flushdb$/i.test(command.text(0)) ? this.db : undefined;
+    }
   }
 
   /** The checkpoint stays in database 0: the one that would be swapped away goes first, and the transaction's end writes it again. */

@@ -1,6 +1,7 @@
 /** From one server to a cluster whose slots and nodes move while it is written to. */
-import { afterEach, describe, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
+import { functionsOf } from '../support/cluster-state.ts';
 import { fill } from '../support/fill.ts';
 import { until } from '../support/until.ts';
 import { ownersOf, TargetRig } from './target-rig.ts';
@@ -111,6 +112,35 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await writer.until(500);
     await writer.stop();
     await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it('is flushed, and gets libraries, whatever breaks meanwhile', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const writer = await rig.writer({ seed: 28 });
+    const client = await rig.source.connect();
+    for (const [at, node] of (await cluster.masters()).entries()) {
+      await writer.until(300);
+      const library = (name: string): string =>
+        `#!lua name=${name}\nredis.register_function('f_${name}', function() return 1 end)`;
+      await client.pipeline([
+        ['FUNCTION', 'LOAD', library(`kept${at}`)],
+        ['FUNCTION', 'LOAD', library('gone')],
+        ['FLUSHALL'],
+        ['SET', 'behind', at],
+        ['FUNCTION', 'DELETE', 'gone'],
+        ['FLUSHDB'],
+      ]);
+      await cutWriters(node);
+    }
+    client.close();
+    await writer.until(300);
+    await writer.stop();
+    const owners = await ownersOf(cluster);
+    await rig.endsEqual(naru, owners);
+    const libraries = await functionsOf(rig.source);
+    for (const owner of owners) expect(await functionsOf(owner)).toBe(libraries);
   });
 
   it('may change while the full copy is written', async () => {

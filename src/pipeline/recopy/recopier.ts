@@ -56,6 +56,8 @@ export interface RecopierOptions {
 /** Tells of commands that were given to the target and may not have been done there: by offset and slot of a key. */
 export interface UndoneCommands {
   has(offset: number, slot: number): boolean;
+  /** The same for what concerns all slots of a node. */
+  hasKeyless(offset: number): boolean;
 }
 
 /** Keys in one question to the source. */
@@ -201,9 +203,20 @@ export class Recopier {
     const has = (offset: number, slot: number): boolean =>
       undone.has(offset, slot) ||
       (before !== undefined && offset < before.to && before.undone.has(offset, slot));
-    this.#look = { to: Math.max(to, before?.to ?? 0), undone: before === undefined ? undone : { has } };
+    const hasKeyless = (offset: number): boolean =>
+      undone.hasKeyless(offset) ||
+      (before !== undefined && offset < before.to && before.undone.hasKeyless(offset));
+    this.#look = {
+      to: Math.max(to, before?.to ?? 0),
+      undone: before === undefined ? undone : { has, hasKeyless },
+    };
     this.#keys.readAgain();
     this.#blocked = false;
+  }
+
+  /** Whether what stands at this offset and has no keys may not have been done. */
+  wasUndone(offset: number): boolean {
+    return this.#look !== undefined && offset < this.#look.to && this.#look.undone.hasKeyless(offset);
   }
 
   /** Keys that could not be written may be by now. */

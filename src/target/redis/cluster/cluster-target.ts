@@ -51,6 +51,9 @@ export class ClusterTarget implements Target {
   #version = 0;
   readonly #router: CommandRouter;
   #writing: PlainLane | undefined;
+  /** databases of the source that were written to */
+  readonly #dbs = new Set<number>();
+  #lastDb = -1;
   #reached = 0;
   #db = 0;
   #acked = -1;
@@ -130,6 +133,34 @@ export class ClusterTarget implements Target {
     const slot = slotOf(command, found, count);
     if (slot === SEVERAL) return argumentsOfKey(command) > 0 && this.#moving.size === 0;
     return slot === NO_SLOT || !this.#moving.has(slot);
+  }
+
+  /**
+   * Removes all keys, or those of a database of the source, at each node. Everything before it has to be acknowledged; resolves when this is too,
+   * or when something breaks, and can then be done again.
+   */
+  async flush(db: number | undefined): Promise<void> {
+    if (!this.#options.slots) {
+      const text = 'The source was flushed, and what is behind a proxy can not be flushed through it';
+      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
+    }
+    const merged = db !== undefined && !this.#options.databases;
+    if (merged && !this.#dbs.has(db)) return;
+    if (merged && this.#dbs.size > 1) {
+      const text = `FLUSHDB of database ${db}: in the target its keys are in one database with others`;
+      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
+    }
+    for (const lane of this.#attached()) {
+      const output = lane.begin(this.#dbOf(db ?? 0));
+      output.begin(1);
+      output.argText(db === undefined || merged ? 'FLUSHALL' : 'FLUSHDB');
+      lane.end(Kind.COMMAND, 0, this.#reached);
+    }
+    this.breathe(true);
+    while (!this.#broken && this.#nodes.some((node) => durableOf(node) < node.lane.written)) {
+      await this.#progress();
+      this.breathe(true);
+    }
   }
 
   /** The stream follows: here it is written as the snapshot is. */
@@ -324,6 +355,8 @@ export class ClusterTarget implements Target {
   }
 
   #dbOf(db: number): number {
+    if (db !== this.#lastDb) this.#dbs.add(db);
+    this.#lastDb = db;
     return this.#options.databases ? db : 0;
   }
 

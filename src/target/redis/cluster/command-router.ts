@@ -1,12 +1,14 @@
 import { NaruError } from '../../../errors/errors.ts';
 import { keySlot } from '../../../net/topology/slot.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
+import type { Losses } from '../../losses.ts';
 import { Kind } from '../in-flight.ts';
 import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
 import type { PlainLane } from './plain-lane.ts';
 
 export interface CommandRouterOptions {
   keys: FindsKeys;
+  losses: Losses;
   /** keys have slots, and transactions are possible in each */
   slots: boolean;
   /** the lane of a slot */
@@ -99,6 +101,7 @@ export class CommandRouter {
       const { buf, argStart, argEnd } = command;
       this.#forward(command, keySlot(buf, argStart[1] as number, argEnd[1] as number), db);
     } else if (EACH_NODE.test(name) && this.#options.slots) this.#everywhere(command, db);
+    else if (name === 'FUNCTION') this.#options.losses.add('functions', { offset: command.offset });
     else {
       const text = `${name} has no key, so that nobody can tell for which node of the target it is`;
       throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: command.offset });

@@ -1,0 +1,72 @@
+/** From one server through a proxy to two. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { PROXY_COMMANDS } from '../../src/engine/proxy.ts';
+import { fill } from '../support/fill.ts';
+import { hasNutcracker, Nutcracker } from '../support/nutcracker.ts';
+import { RespClient } from '../support/resp-client.ts';
+import { TargetRig } from './target-rig.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function rigged(): Promise<{ rig: TargetRig; proxy: Nutcracker }> {
+  const proxy = await Nutcracker.start();
+  stops.push(() => proxy.stop());
+  const rig = await TargetRig.start(() => proxy.url);
+  stops.push(() => rig.stop());
+  await fill(rig.source, 1500, { seed: 1, databases: 1 });
+  // Function libraries can not be passed on.
+  await rig.source.call('FUNCTION', 'FLUSH');
+  return { rig, proxy };
+}
+
+const name = hasNutcracker() ? 'a proxy as target' : 'a proxy as target (skipped: there is no nutcracker)';
+
+describe.skipIf(!hasNutcracker())(name, { timeout: 90_000 }, () => {
+  it('passes each command that it is given', async () => {
+    const proxy = await Nutcracker.start();
+    stops.push(() => proxy.stop());
+    const refused: string[] = [];
+    for (const command of PROXY_COMMANDS) {
+      const client = await RespClient.connect({ host: proxy.host, port: proxy.port });
+      const args = command === 'MSET' ? ['{k}', 'v', '{k}2', 'v'] : ['{k}', '1', '1'];
+      // What the server makes of the arguments does not matter; the proxy hangs up at what it does not know.
+      await client.call(command, ...args).catch(() => {});
+      await client.call('GET', 'nobody').catch(() => refused.push(command));
+      client.close();
+    }
+    expect(refused).toEqual([]);
+  });
+
+  it('takes every write command, some by copying', async () => {
+    const { rig, proxy } = await rigged();
+    const writer = await rig.writer({ seed: 31, rate: 2000 });
+    const naru = rig.sync('--to-topology', 'proxy', '--lossy', '--big-key-size', '64KiB');
+    await naru.untilEvent('synced');
+    await writer.until(3000);
+    await writer.stop();
+    const { recopied } = await rig.endsEqual(naru, proxy.servers);
+    expect(recopied).toBeGreaterThan(0);
+  });
+
+  it('may be restarted, and so may a server behind it', async () => {
+    const { rig, proxy } = await rigged();
+    const [first] = proxy.servers;
+    await first?.call('CONFIG', 'SET', 'appendonly', 'yes', 'appendfsync', 'always');
+    const writer = await rig.writer({ seed: 32, rate: 1000 });
+    const naru = rig.sync('--to-topology', 'proxy', '--lossy');
+    await naru.untilEvent('synced');
+    await proxy.kill();
+    await writer.until(500);
+    await proxy.launch();
+    await writer.until(500);
+    await proxy.servers[1]?.kill('SIGSTOP');
+    await writer.until(500);
+    await proxy.servers[1]?.kill('SIGCONT');
+    await writer.until(500);
+    await writer.stop();
+    await rig.endsEqual(naru, proxy.servers);
+  });
+});
