@@ -113,6 +113,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     stream: makeStreamApplier(input, target, spool, link, recopier, shared),
     recopier,
     bigEntryBytes: options.bigKeySize,
+    routed: target.takes !== undefined,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
     shared,

@@ -11,6 +11,8 @@ export interface NodeFacts {
   version: string;
   flavour: 'redis' | 'valkey';
   role: string;
+  /** it is a node of a cluster */
+  inCluster: boolean;
   /** of a replica: whether the link to its master is up */
   masterLinkUp: boolean;
   /** database -> number of keys */
@@ -59,6 +61,7 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
     version: valkey ?? info.get('redis_version') ?? '?',
     flavour: valkey === undefined ? 'redis' : 'valkey',
     role: info.get('role') ?? 'master',
+    inCluster: info.get('cluster_enabled') === '1',
     masterLinkUp: info.get('master_link_status') !== 'down',
     keyspace: readKeyspace(info),
     expiringFields: [...info].some(

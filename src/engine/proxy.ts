@@ -9,6 +9,7 @@ export const PROXY_FACTS: NodeFacts = {
   version: '?',
   flavour: 'redis',
   role: 'master',
+  inCluster: false,
   masterLinkUp: true,
   keyspace: new Map(),
   expiringFields: false,

@@ -17,6 +17,8 @@ import type { StreamApplier } from './stream-applier.ts';
 const SLICE_BYTES = 64 * 1024;
 /** A command larger than this is passed on while it arrives. */
 const BIG_COMMAND_BYTES = 1024 * 1024;
+/** The same where the target has several nodes: a command has to be whole before anybody can tell for which of them it is. */
+const BIG_ROUTED_BYTES = 64 * 1024 * 1024;
 
 export interface PumpOptions {
   spool: Spool;
@@ -24,15 +26,17 @@ export interface PumpOptions {
   snapshot: SnapshotApplier;
   stream: StreamApplier;
   bigEntryBytes: number;
+  /** the target has several nodes, and each command is for one of them */
+  routed?: boolean;
   /** the source's address, for errors */
   node: string;
   /** the source's own offset of a spool offset in the stream, for errors */
   streamOffset(spoolOffset: number): number;
   /** undefined: nothing can be copied again */
   recopier?: Recopier | undefined;
-  /** all of the snapshot was given and is acknowledged; what follows is the stream */
   /** as in StreamApplierOptions */
   shared?: SharedTarget | undefined;
+  /** all of the snapshot was given and is acknowledged; what follows is the stream */
   onSnapshotApplied(): void;
 }
 
@@ -57,7 +61,9 @@ export class Pump {
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#walker = new RdbWalker(options.snapshot as RdbSink, { bigEntryBytes: options.bigEntryBytes });
-    this.#commands = new CommandWalker(options.stream as StreamSink, { bigCommandBytes: BIG_COMMAND_BYTES });
+    this.#commands = new CommandWalker(options.stream as StreamSink, {
+      bigCommandBytes: options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES,
+    });
   }
 
   get phase(): 'snapshot' | 'stream' {

@@ -66,5 +66,10 @@ function areNear(a: string, b: string, toleranceMs: number): boolean {
 
 export async function functionsOf(server: RedisServer): Promise<string> {
   const reply: Reply = await server.call('FUNCTION', 'LIST', 'WITHCODE');
-  return Array.isArray(reply) ? reply.map((library) => JSON.stringify(library)).sort().join('\n') : '';
+  return Array.isArray(reply)
+    ? reply
+        .map((library) => JSON.stringify(library))
+        .sort()
+        .join('\n')
+    : '';
 }

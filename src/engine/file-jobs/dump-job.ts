@@ -25,6 +25,9 @@ export function dump(options: ResolvedDumpOptions, out: ByteTaker): Run {
   return startRun((emit) => new DumpJob(options, out, emit));
 }
 
+const ONE_NODE =
+  'The source is a node of a cluster: the file gets the keys of its slots only. Dump each of the masters.';
+
 /**
  * Asks a source for a full copy as a replica does, and writes its bytes down as they come. They are walked on the way, so that a copy whose checksum
  * does not match, or that breaks off, never gets the file's name.
@@ -80,7 +83,9 @@ export class DumpJob {
   async #facts(): Promise<NodeFacts> {
     const client = await openClient({ ...this.#options.from, db: 0 }, this.#connecting);
     try {
-      return await readFacts(client);
+      const facts = await readFacts(client);
+      if (facts.inCluster) this.#emit({ event: 'warning', code: 'ONE_NODE', message: ONE_NODE });
+      return facts;
     } finally {
       client.connection.destroy();
     }

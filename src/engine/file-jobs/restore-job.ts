@@ -108,6 +108,7 @@ export class RestoreJob {
       this.#checked = await checkTarget(this.#session, client, undefined, this.#options, (code, message) =>
         this.#warn(code, message),
       );
+      this.#checkCluster();
       this.#checkKeys(source);
       const target = this.#assemble(source);
       this.#check();
@@ -119,6 +120,13 @@ export class RestoreJob {
       client.connection.destroy();
       throw error;
     }
+  }
+
+  #checkCluster(): void {
+    if (!this.#checked.facts.inCluster) return;
+    const text =
+      'The target is a node of a cluster, which takes its own slots only: restore into a server without a cluster, and sync from that to the cluster';
+    throw new NaruError('CONFIG_INVALID', text, { side: 'target', node: this.#session.node });
   }
 
   /** Entries overwrite one by one. Commands change what is there, and nobody could tell which keys to spare. */

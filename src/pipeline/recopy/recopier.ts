@@ -165,6 +165,8 @@ export class Recopier {
 
   /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
   takesBig(command: BigCommand): boolean {
+    // Nobody could tell for which node it is.
+    if (this.#options.takes !== undefined) return true;
     if (this.#isCalm && this.#targetKnowsAll && this.#refusedForms.none) return false;
     // Its options have not come yet: they can not be blamed.
     return this.#refused.has(command.offset) || this.#mustBeCopied(viewOfBig(command));
@@ -179,8 +181,11 @@ export class Recopier {
     const count = this.#finder.find(view);
     if (taken && (count <= 0 || !this.#allKept(command, count))) {
       const name = view.text(0);
-      const text = `The target does not know ${name}, and it is too large for its keys to be found`;
-      throw new NaruError('TARGET_TOO_OLD', text, { side: 'target', offset: command.offset, command: name });
+      const routed = this.#options.takes !== undefined;
+      const why = routed ? 'is for a node that nobody can tell' : 'is not known to the target';
+      const text = `${name} ${why}, and it is too large for its keys to be found`;
+      const place = { side: 'target', offset: command.offset, command: name } as const;
+      throw new NaruError(routed ? 'COMMAND_REFUSED' : 'TARGET_TOO_OLD', text, place);
     }
     const late = expiries?.isLate(view, action) === true;
     const watched = expiries?.concerns(view, action) === true;

@@ -246,6 +246,11 @@ export class ClusterTarget implements Target {
   }
 
   beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
+    if (buf.length === 0) {
+      const text =
+        'A command is too large to be held, so that nobody can tell for which node of the target it is';
+      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
+    }
     this.#writing = this.#router.laneOf(keySlot(buf, keyStart, keyEnd));
     return this.#writing.begin(this.#dbOf(db));
   }

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { FakeConnection } from '../../../../test/support/fake-connection.ts';
+import type { NaruError } from '../../../errors/errors.ts';
+import type { Connection } from '../../../net/connection.ts';
+import { Kind } from '../in-flight.ts';
+import { PlainLane } from './plain-lane.ts';
+
+function made(options: { skipExisting?: boolean; selects?: boolean } = {}) {
+  const connection = new FakeConnection();
+  const undone: [number, string][] = [];
+  const failures: NaruError[] = [];
+  const lane = new PlainLane(
+    { inFlightBytes: 1e6, skipExisting: false, selects: false, moduleRefused: () => {}, ...options },
+    {
+      onProgress: () => {},
+      onUndone: (offset, text) => undone.push([offset, text]),
+      onFailure: (error) => failures.push(error),
+    },
+  );
+  lane.attach(connection as unknown as Connection);
+  const write = (offset: number, kind: Kind, ...args: string[]): void => {
+    const output = lane.begin(3);
+    output.begin(args.length);
+    for (const arg of args) output.argText(arg);
+    lane.end(kind, 1, offset);
+  };
+  return { connection, undone, failures, lane, write };
+}
+
+describe('PlainLane', () => {
+  it('knows what was answered, and counts it', () => {
+    const { connection, lane, write } = made();
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    write(20, Kind.ENTRY, 'RESTORE', 'b');
+    lane.breathe();
+    expect(connection.take()).toEqual(['INCR a', 'RESTORE b']);
+    connection.answer(':1');
+    expect([lane.answered, lane.written, lane.lostFrom]).toEqual([1, 2, 20]);
+    connection.answer('+OK');
+    expect([lane.answered, lane.lostFrom, lane.answeredTo]).toEqual([2, undefined, 20]);
+    expect(lane.counters).toMatchObject({ commands: 1, keys: 1 });
+  });
+
+  it('selects the database only where there are several', () => {
+    const { connection, lane, write } = made({ selects: true });
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    write(20, Kind.COMMAND, 'INCR', 'b');
+    lane.breathe();
+    expect(connection.take()).toEqual(['SELECT 3', 'INCR a', 'INCR b']);
+  });
+
+  it('tells what the node did not do, and goes on', () => {
+    const { connection, undone, failures, lane, write } = made();
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    write(20, Kind.COMMAND, 'INCR', 'b');
+    lane.breathe();
+    connection.answer('-MOVED 7 127.0.0.1:2', ':1');
+    expect(undone).toEqual([[10, 'MOVED 7 127.0.0.1:2']]);
+    expect(failures).toEqual([]);
+    expect(lane.counters.commands).toBe(1);
+  });
+
+  it('finds the results of a transaction inside the reply to EXEC', () => {
+    const { connection, undone, lane, write } = made();
+    lane.beginTransaction();
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    write(20, Kind.COMMAND, 'LPUSH', 'a', 'x');
+    expect(lane.atRest).toBe(false);
+    lane.commit();
+    lane.breathe();
+    expect(connection.take()).toEqual(['MULTI', 'INCR a', 'LPUSH a x', 'EXEC']);
+    connection.answer('+OK', '+QUEUED', '+QUEUED', '*2\r\n:1\r\n-WRONGTYPE not a list');
+    expect(undone).toEqual([[20, 'WRONGTYPE not a list']]);
+    expect(lane.answered).toBe(lane.written);
+  });
+
+  it('tells each command of a transaction that was not run', () => {
+    const { connection, undone, lane, write } = made();
+    lane.beginTransaction();
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    write(20, Kind.COMMAND, 'INCR', 'b');
+    lane.commit();
+    lane.breathe();
+    connection.answer('+OK', '+QUEUED', '-TRYAGAIN later', '-EXECABORT discarded');
+    expect(new Set(undone.map(([offset]) => offset))).toEqual(new Set([10, 20]));
+  });
+
+  it('passes over keys that exist, or ends', () => {
+    const skips = made({ skipExisting: true });
+    skips.write(10, Kind.ENTRY, 'RESTORE', 'a');
+    skips.lane.breathe();
+    skips.connection.answer('-BUSYKEY Target key name already exists.');
+    expect(skips.lane.counters).toMatchObject({ keys: 0, skipped: 1 });
+    const fails = made();
+    fails.write(10, Kind.ENTRY, 'RESTORE', 'a');
+    fails.lane.breathe();
+    fails.connection.answer('-BUSYKEY Target key name already exists.');
+    expect(fails.failures[0]?.code).toBe('KEY_EXISTS');
+  });
+
+  it('breaks at a reply that nothing was asked for', () => {
+    const { connection, failures } = made();
+    connection.answer('+OK');
+    expect(failures[0]?.code).toBe('INTERNAL');
+  });
+});
