@@ -156,7 +156,8 @@ export class StreamApplier implements StreamSink {
   /** What has no keys and may not have been done at each node. Libraries can be loaded and deleted twice (functionAgain). */
   #giveAgain(command: CommandView, action: Action): void {
     if (action === Action.FUNCTION) this.#function(command);
-    else if (action === Action.FLUSH) {
+    // Outside of a transaction it was waited for.
+    else if (action === Action.FLUSH && this.inTransaction) {
       const text = `A ${command.text(0)} in a transaction may have been done at some nodes of the target only`;
       throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', offset: command.offset });
     }
