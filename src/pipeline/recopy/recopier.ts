@@ -1,5 +1,4 @@
 import { NaruError } from '../../errors/errors.ts';
-import { keySlot } from '../../net/topology/slot.ts';
 import type { EntryView, Flavour } from '../../protocol/rdb/sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView } from '../../protocol/resp/command-walker.ts';
@@ -12,6 +11,7 @@ import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-key
 import type { NewerForms } from './newer-forms.ts';
 import { otherDatabase } from './other-database.ts';
 import { RefusedForms } from './refused-forms.ts';
+import { SecondLook, type UndoneCommands } from './second-look.ts';
 import { viewOfBig } from './view-of-big.ts';
 
 /** What a source holds at several keys, at one position. */
@@ -53,13 +53,6 @@ export interface RecopierOptions {
   keyless(command: CommandView, db: number): void;
 }
 
-/** Tells of commands that were given to the target and may not have been done there: by offset and slot of a key. */
-export interface UndoneCommands {
-  has(offset: number, slot: number): boolean;
-  /** The same for what concerns all slots of a node. */
-  hasKeyless(offset: number): boolean;
-}
-
 /** Keys in one question to the source. */
 const READ_KEYS = 64;
 /** No more values are asked for while so many bytes of them wait. */
@@ -88,7 +81,7 @@ export class Recopier {
   #doubtTo = 0;
   #reading: Promise<void> | undefined;
   /** what was given before this offset may not have been done, and is looked at again */
-  #look: { to: number; undone: UndoneCommands } | undefined;
+  #look: SecondLook | undefined;
   /** all keys that are not read can not be written now either */
   #blocked = false;
 
@@ -203,25 +196,15 @@ export class Recopier {
 
   /** What was given before the spool offset `to` may not have been done: the stream is looked at again up to there, and tells the keys. */
   look(to: number, undone: UndoneCommands): void {
-    const before = this.#look;
     // What was not looked at to the end still counts.
-    const has = (offset: number, slot: number): boolean =>
-      undone.has(offset, slot) ||
-      (before !== undefined && offset < before.to && before.undone.has(offset, slot));
-    const hasKeyless = (offset: number): boolean =>
-      undone.hasKeyless(offset) ||
-      (before !== undefined && offset < before.to && before.undone.hasKeyless(offset));
-    this.#look = {
-      to: Math.max(to, before?.to ?? 0),
-      undone: before === undefined ? undone : { has, hasKeyless },
-    };
+    this.#look = new SecondLook(to, undone, this.#look);
     this.#keys.readAgain();
     this.#blocked = false;
   }
 
   /** Whether what stands at this offset and has no keys may not have been done. */
   wasUndone(offset: number): boolean {
-    return this.#look !== undefined && offset < this.#look.to && this.#look.undone.hasKeyless(offset);
+    return this.#look?.hasKeyless(offset) === true;
   }
 
   /** Keys that could not be written may be by now. */
@@ -320,18 +303,12 @@ export class Recopier {
     return true;
   }
 
-  #wasUndone({ to, undone }: { to: number; undone: UndoneCommands }, command: CommandView): boolean {
-    if (command.offset >= to) {
-      this.#look = undefined;
-      return false;
+  #wasUndone(look: SecondLook, command: CommandView): boolean {
+    if (command.offset < look.to) {
+      const count = this.#finder.find(command);
+      return look.has(command, this.#finder.positions, count);
     }
-    const count = this.#finder.find(command);
-    for (let i = 0; i < count; i++) {
-      const index = this.#finder.positions[i] as number;
-      const { buf, argStart, argEnd } = command;
-      if (undone.has(command.offset, keySlot(buf, argStart[index] as number, argEnd[index] as number)))
-        return true;
-    }
+    this.#look = undefined;
     return false;
   }
 

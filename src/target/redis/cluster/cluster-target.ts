@@ -8,24 +8,15 @@ import type { ValueSink } from '../../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../../target.ts';
 import { bigEntryWriter } from '../big-entry-writer.ts';
-import { EntryWriter } from '../entry-writer.ts';
 import { Kind } from '../in-flight.ts';
 import type { LaneCounters } from '../lane-options.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
 import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
 import { Marks } from './marks.ts';
-import { PlainLane } from './plain-lane.ts';
-import { ReplicaWatch } from './replica-watch.ts';
+import { TargetNode } from './node.ts';
+import type { PlainLane } from './plain-lane.ts';
 import { passes, Undone } from './undone.ts';
-
-interface Node {
-  readonly id: string;
-  readonly lane: PlainLane;
-  readonly entries: EntryWriter;
-  /** undefined: all that is answered counts */
-  replicas: ReplicaWatch | undefined;
-}
 
 /**
  * A Redis Cluster, or a proxy, as target: one lane to each node, and each key's commands go to the lane of its slot, in order.
@@ -39,7 +30,7 @@ interface Node {
 export class ClusterTarget implements Target {
   readonly #options: ClusterTargetOptions;
   readonly #listener: ClusterListener;
-  readonly #nodes: Node[] = [];
+  readonly #nodes: TargetNode[] = [];
   readonly #marks = new Marks();
   /** slot -> index in `#nodes` */
   #routes: Int16Array = new Int16Array(SEVERAL);
@@ -88,10 +79,10 @@ export class ClusterTarget implements Target {
   ): void {
     const indexes = nodes.map((node) => {
       const index = this.#indexOf(node.id);
-      this.#connect(this.#nodes[index] as Node, node);
+      (this.#nodes[index] as TargetNode).connect(node);
       return index;
     });
-    for (const node of this.#nodes) if (!nodes.some(({ id }) => id === node.id)) retire(node);
+    for (const node of this.#nodes) if (!nodes.some(({ id }) => id === node.id)) node.retire();
     this.#routes = routes.map((index) => indexes[index] as number);
     this.#moving = moving;
     this.#undone = new Undone();
@@ -102,15 +93,6 @@ export class ClusterTarget implements Target {
     this.#db = db;
     this.#acked = offset;
     this.#marks.clear();
-  }
-
-  #connect(node: Node, { connection, questions }: ClusterNode): void {
-    if (connection === undefined) return;
-    node.replicas?.close();
-    node.lane.attach(connection);
-    node.replicas = questions && new ReplicaWatch(questions, node.lane, () => this.#onProgress());
-    // Without it nothing would be acknowledged any more.
-    questions?.connection.closed.then((error) => node.replicas?.isOf(questions) && node.lane.fail(error));
   }
 
   /** Whether a node's lane has its connection still. */
@@ -157,7 +139,7 @@ export class ClusterTarget implements Target {
       lane.end(Kind.COMMAND, 0, this.#reached);
     }
     this.breathe(true);
-    while (!this.#broken && this.#nodes.some((node) => durableOf(node) < node.lane.written)) {
+    while (!this.#broken && this.#nodes.some(({ durable, lane }) => durable < lane.written)) {
       await this.#progress();
       this.breathe(true);
     }
@@ -178,7 +160,7 @@ export class ClusterTarget implements Target {
       for (const [index, { lane }] of this.#nodes.entries()) {
         if (!lane.attached) continue;
         lane.breathe();
-        if (!lane.atRest) this.#lose(index, lane);
+        if (!lane.atRest) this.#lose(index);
         else if (lane.answered !== lane.written) waits = true;
       }
       if (!waits) return this.#undone;
@@ -189,16 +171,13 @@ export class ClusterTarget implements Target {
   /** After that: only these nodes have slots now. A failover may have lost what another one has answered. */
   leaveAllBut(ids: readonly string[]): void {
     for (const [index, { id, lane }] of this.#nodes.entries()) {
-      if (lane.attached && !ids.includes(id)) this.#lose(index, lane);
+      if (lane.attached && !ids.includes(id)) this.#lose(index);
     }
   }
 
   /** Closes what is open. */
   close(): void {
-    for (const node of this.#nodes) {
-      node.lane.close();
-      node.replicas?.close();
-    }
+    for (const node of this.#nodes) node.close();
   }
 
   // ---- Target
@@ -214,7 +193,7 @@ export class ClusterTarget implements Target {
   rdbVersion(version: number, flavour: Flavour): void {
     this.#version = version;
     this.#flavour = flavour;
-    for (const { entries } of this.#nodes) entries.rdbVersion(version, flavour);
+    for (const node of this.#nodes) node.rdbVersion(version, flavour);
   }
 
   entry(entry: EntryView): void {
@@ -326,33 +305,18 @@ export class ClusterTarget implements Target {
     const known = this.#nodes.findIndex((node) => node.id === id);
     if (known >= 0) return known;
     const index = this.#nodes.length;
-    const { dialect, losses, onConflict, inFlightBytes, slots } = this.#options;
-    const lane = new PlainLane(
-      {
-        inFlightBytes,
-        skipExisting: onConflict === 'skip',
-        selects: this.#options.databases,
-        moduleRefused: (offset) => losses.add('moduleValues', { offset }),
-      },
-      {
-        onProgress: () => this.#onProgress(),
-        onUndone: (offset, text, kind) => this.#onUndone(offset, text, kind),
-        onFailure: (error) => this.#onLost(index, error),
-      },
-    );
-    const entries = new EntryWriter(
-      lane,
-      { ...dialect, functions: dialect.functions && slots },
-      losses,
-      onConflict,
-    );
-    if (this.#version > 0) entries.rdbVersion(this.#version, this.#flavour);
-    this.#nodes.push({ id, lane, entries, replicas: undefined });
+    const node = new TargetNode(id, this.#options, {
+      onProgress: () => this.#onProgress(),
+      onUndone: (offset, text, kind) => this.#onUndone(offset, text, kind),
+      onFailure: (error) => this.#onLost(index, error),
+    });
+    node.rdbVersion(this.#version, this.#flavour);
+    this.#nodes.push(node);
     return index;
   }
 
-  #nodeOf(slot: number): Node {
-    return this.#nodes[this.#routes[slot] as number] as Node;
+  #nodeOf(slot: number): TargetNode {
+    return this.#nodes[this.#routes[slot] as number] as TargetNode;
   }
 
   *#attached(): Iterable<PlainLane> {
@@ -383,7 +347,7 @@ export class ClusterTarget implements Target {
   // ---- what the lanes tell
 
   #onProgress(): void {
-    for (const { replicas } of this.#nodes) replicas?.look();
+    for (const node of this.#nodes) node.look();
     this.#acknowledge();
     for (const wake of this.#waiting.splice(0)) wake();
   }
@@ -396,7 +360,7 @@ export class ClusterTarget implements Target {
 
   #acknowledge(): void {
     if (this.#broken) return;
-    const mark = this.#marks.take((i) => durableOf(this.#nodes[i] as Node));
+    const mark = this.#marks.take((i) => (this.#nodes[i] as TargetNode).durable);
     if (mark === undefined || mark.offset <= this.#acked) return;
     this.#acked = mark.offset;
     this.#listener.onAcked(mark.offset, mark.db);
@@ -409,21 +373,19 @@ export class ClusterTarget implements Target {
   }
 
   #onLost(index: number, error: NaruError): void {
-    this.#lose(index, (this.#nodes[index] as Node).lane);
+    this.#lose(index);
     this.#break(error);
   }
 
   /** What it has not answered may have been done, and what its replicas have not may be gone; what is written from now on is not done. */
-  #lose(index: number, lane: PlainLane): void {
-    const { replicas } = this.#nodes[index] as Node;
-    const from = lane.lostFrom ?? this.#reached;
+  #lose(index: number): void {
+    const node = this.#nodes[index] as TargetNode;
     const slots = new Set<number>();
-    this.#routes.forEach((node, slot) => {
-      if (node === index) slots.add(slot);
+    this.#routes.forEach((owner, slot) => {
+      if (owner === index) slots.add(slot);
     });
-    this.#undone.lose(slots, Math.min(from, replicas?.durableTo ?? from));
-    replicas?.close();
-    lane.close();
+    this.#undone.lose(slots, node.lostFrom(this.#reached));
+    node.close();
   }
 
   #break(error: NaruError): void {
@@ -433,16 +395,4 @@ export class ClusterTarget implements Target {
     this.#listener.onFailure(error);
     this.#onProgress();
   }
-}
-
-/** Its node is not written to any more. */
-function retire(node: Node): void {
-  node.replicas?.close();
-  node.replicas = undefined;
-  node.lane.retire();
-}
-
-/** Index behind the last command that a failover does not lose. */
-function durableOf({ lane, replicas }: Node): number {
-  return Math.min(lane.answered, replicas?.durable ?? lane.answered);
 }

@@ -73,9 +73,8 @@ export class ReplicaWatch {
     );
   }
 
-  /** Whether it is open and asks by this client. */
-  isOf(client: RespClient): boolean {
-    return !this.#closed && this.#client === client;
+  get closed(): boolean {
+    return this.#closed;
   }
 
   close(): void {
