@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes ready what the npm scripts need: Node's version, node_modules, dist, a Redis server. Says nothing when there is nothing to do.
+# Makes ready what the npm scripts need: Node's version, node_modules, dist, a Redis server, and for the tests a proxy. Says nothing when there is nothing to do.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -50,7 +50,19 @@ install_redis() {
     fail 'redis-server is missing: install Redis and see that redis-server is on the PATH.'
 }
 
+# A proxy for the tests of one. They are skipped, and say so, where it can't be had.
+install_nutcracker() {
+  if [ "${npm_lifecycle_event:-}" != test ] || command -v nutcracker >/dev/null || ! command -v apt-get >/dev/null; then return; fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then return; fi
+  say 'installing nutcracker'
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get install -y -qq nutcracker >/dev/null 2>&1 ||
+    { as_root apt-get update -qq >/dev/null 2>&1 && as_root apt-get install -y -qq nutcracker >/dev/null 2>&1; } ||
+    say 'nutcracker could not be installed: the tests of a proxy as target are skipped.'
+}
+
 check_node
 install_modules
 build
 install_redis
+install_nutcracker

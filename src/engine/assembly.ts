@@ -112,7 +112,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy', expiries }),
     stream: makeStreamApplier(input, target, spool, link, recopier, shared),
     recopier,
-    bigEntryBytes: options.bigKeySize,
+    bigEntryBytes: Math.max(options.bigKeySize, target.wholeEntryBytes ?? 0),
     routed: target.takes !== undefined,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),

@@ -12,6 +12,8 @@ import type { CheckedNode } from './precheck.ts';
 export interface EngineTarget extends Target {
   /** of what is acknowledged */
   readonly counters: Readonly<LaneCounters>;
+  /** Entries of at most so many bytes have to be written whole; absent: larger ones can be taken apart as options say. */
+  readonly wholeEntryBytes?: number;
   /** The snapshot is acknowledged; the stream follows. */
   beginStream(): void;
   /** Breaks off what is under way. */

@@ -175,8 +175,8 @@ export class Recopier {
     if (taken && (count <= 0 || !this.#allKept(command, count))) {
       const name = view.text(0);
       const routed = this.#options.takes !== undefined;
-      const why = routed ? 'is for a node that nobody can tell' : 'is not known to the target';
-      const text = `${name} ${why}, and it is too large for its keys to be found`;
+      const why = routed ? 'The target has several nodes for' : 'The target does not know';
+      const text = `${why} ${name}, and it is too large for its keys to be found`;
       const place = { side: 'target', offset: command.offset, command: name } as const;
       throw new NaruError(routed ? 'COMMAND_REFUSED' : 'TARGET_TOO_OLD', text, place);
     }

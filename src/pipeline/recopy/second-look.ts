@@ -31,16 +31,14 @@ export class SecondLook {
     const { buf, argStart, argEnd, offset } = command;
     for (let i = 0; i < count; i++) {
       const index = positions[i] as number;
-      if (this.#hasSlot(offset, keySlot(buf, argStart[index] as number, argEnd[index] as number)))
-        return true;
+      if (this.hasSlot(offset, keySlot(buf, argStart[index] as number, argEnd[index] as number))) return true;
     }
     return false;
   }
 
-  #hasSlot(offset: number, slot: number): boolean {
+  /** The same for one slot. */
+  hasSlot(offset: number, slot: number): boolean {
     if (offset >= this.to) return false;
-    return (
-      this.#undone.has(offset, slot) || (this.#before !== undefined && this.#before.#hasSlot(offset, slot))
-    );
+    return this.#undone.has(offset, slot) || this.#before?.hasSlot(offset, slot) === true;
   }
 }

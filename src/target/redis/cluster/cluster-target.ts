@@ -18,6 +18,9 @@ import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
 import { passes, Undone } from './undone.ts';
 
+/** `proto-max-bulk-len` of Redis where nobody has changed it. */
+const BULK_BYTES_MAX = 512 * 1024 * 1024;
+
 /**
  * A Redis Cluster, or a proxy, as target: one lane to each node, and each key's commands go to the lane of its slot, in order.
  *
@@ -58,6 +61,11 @@ export class ClusterTarget implements Target {
       laneOf: (slot) => this.#nodeOf(slot).lane,
       lanes: () => this.#attached(),
     });
+  }
+
+  /** A proxy passes no RENAME, by which the parts of a large entry become one. */
+  get wholeEntryBytes(): number {
+    return this.#options.slots ? 0 : BULK_BYTES_MAX;
   }
 
   /** Totals of all lanes. */
@@ -122,15 +130,14 @@ export class ClusterTarget implements Target {
    * or when something breaks, and can then be done again.
    */
   async flush(db: number | undefined): Promise<void> {
-    if (!this.#options.slots) {
-      const text = 'The source was flushed, and what is behind a proxy can not be flushed through it';
-      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
-    }
+    if (!this.#options.slots) throw refused('A proxy passes no FLUSHALL', this.#reached);
     const merged = db !== undefined && !this.#options.databases;
     if (merged && !this.#dbs.has(db)) return;
     if (merged && this.#dbs.size > 1) {
-      const text = `FLUSHDB of database ${db}: in the target its keys are in one database with others`;
-      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
+      throw refused(
+        `FLUSHDB of database ${db}: in the target its keys are in one database with others`,
+        this.#reached,
+      );
     }
     for (const lane of this.#attached()) {
       const output = lane.begin(this.#dbOf(db ?? 0));
@@ -203,6 +210,7 @@ export class ClusterTarget implements Target {
   }
 
   bigEntry(entry: EntryView): ValueSink {
+    if (!this.#options.slots) throw refused('A proxy can not pass so large an entry', entry.offset);
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
     return bigEntryWriter(this.#nodeOf(slot).lane, this.#here(entry), {
       ...this.#options,
@@ -225,11 +233,7 @@ export class ClusterTarget implements Target {
   }
 
   beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
-    if (buf.length === 0) {
-      const text =
-        'A command is too large to be held, so that nobody can tell for which node of the target it is';
-      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: this.#reached });
-    }
+    if (buf.length === 0) throw refused('A command is too large to tell for which node it is', this.#reached);
     this.#writing = this.#router.laneOf(keySlot(buf, keyStart, keyEnd));
     return this.#writing.begin(this.#dbOf(db));
   }
@@ -244,7 +248,8 @@ export class ClusterTarget implements Target {
     const { entries, lane } = this.#nodeOf(slot);
     const here = this.#here(entry);
     entries.rdbVersion(version, flavour);
-    if (dump.length <= this.#options.bigEntryBytes || entry.type === TYPE_MODULE_2) {
+    const whole = Math.max(this.#options.bigEntryBytes, this.wholeEntryBytes);
+    if (dump.length <= whole || entry.type === TYPE_MODULE_2) {
       entries.replace(here);
       return flavour;
     }
@@ -395,4 +400,8 @@ export class ClusterTarget implements Target {
     this.#listener.onFailure(error);
     this.#onProgress();
   }
+}
+
+function refused(text: string, offset: number): NaruError {
+  return new NaruError('COMMAND_REFUSED', text, { side: 'target', offset });
 }
