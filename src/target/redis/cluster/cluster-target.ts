@@ -12,7 +12,8 @@ import { Kind } from '../in-flight.ts';
 import type { LaneCounters } from '../lane-options.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
-import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
+import { Databases } from './databases.ts';
+import { argumentsOfKey, type FindsKeys, NO_SLOT, passesProxy, SEVERAL, slotOf } from './key-slots.ts';
 import { Marks } from './marks.ts';
 import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
@@ -45,9 +46,7 @@ export class ClusterTarget implements Target {
   #version = 0;
   readonly #router: CommandRouter;
   #writing: PlainLane | undefined;
-  /** databases of the source that were written to */
-  readonly #dbs = new Set<number>();
-  #lastDb = -1;
+  readonly #databases: Databases;
   #reached = 0;
   #db = 0;
   #acked = -1;
@@ -56,6 +55,7 @@ export class ClusterTarget implements Target {
   constructor(options: ClusterTargetOptions, listener: ClusterListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#databases = new Databases(options.databases);
     this.#router = new CommandRouter({
       ...options,
       laneOf: (slot) => this.#nodeOf(slot).lane,
@@ -119,7 +119,7 @@ export class ClusterTarget implements Target {
 
   /** Whether a command with these keys goes to one node, or to several key by key. */
   takes(command: CommandView, found: FindsKeys, count: number): boolean {
-    if (!this.#options.slots) return count <= 1 || argumentsOfKey(command) > 0;
+    if (!this.#options.slots) return passesProxy(command, count);
     const slot = slotOf(command, found, count);
     if (slot === SEVERAL) return argumentsOfKey(command) > 0 && this.#moving.size === 0;
     return slot === NO_SLOT || !this.#moving.has(slot);
@@ -131,18 +131,12 @@ export class ClusterTarget implements Target {
    */
   async flush(db: number | undefined): Promise<void> {
     if (!this.#options.slots) throw refused('A proxy passes no FLUSHALL', this.#reached);
-    const merged = db !== undefined && !this.#options.databases;
-    if (merged && !this.#dbs.has(db)) return;
-    if (merged && this.#dbs.size > 1) {
-      throw refused(
-        `FLUSHDB of database ${db}: in the target its keys are in one database with others`,
-        this.#reached,
-      );
-    }
+    const name = this.#databases.flushOf(db);
+    if (name === undefined) return;
     for (const lane of this.#attached()) {
-      const output = lane.begin(this.#dbOf(db ?? 0));
+      const output = lane.begin(this.#databases.of(db ?? 0));
       output.begin(1);
-      output.argText(db === undefined || merged ? 'FLUSHALL' : 'FLUSHDB');
+      output.argText(name);
       lane.end(Kind.COMMAND, 0, this.#reached);
     }
     this.breathe(true);
@@ -229,13 +223,13 @@ export class ClusterTarget implements Target {
   }
 
   command(command: CommandView, db: number): void {
-    this.#router.command(command, this.#dbOf(db));
+    this.#router.command(command, this.#databases.of(db));
   }
 
   beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
     if (buf.length === 0) throw refused('A command is too large to tell for which node it is', this.#reached);
     this.#writing = this.#router.laneOf(keySlot(buf, keyStart, keyEnd));
-    return this.#writing.begin(this.#dbOf(db));
+    return this.#writing.begin(this.#databases.of(db));
   }
 
   endWrite(offset: number, counted = true): void {
@@ -266,7 +260,7 @@ export class ClusterTarget implements Target {
 
   remove(key: Buffer, db: number, offset: number): void {
     const { lane } = this.#nodeOf(keySlot(key, 0, key.length));
-    const output = lane.begin(this.#dbOf(db));
+    const output = lane.begin(this.#databases.of(db));
     output.begin(2);
     output.argText(this.#options.dialect.unlink && this.#options.slots ? 'UNLINK' : 'DEL');
     output.arg(key, 0, key.length);
@@ -328,15 +322,9 @@ export class ClusterTarget implements Target {
     for (const { lane } of this.#nodes) if (lane.attached) yield lane;
   }
 
-  #dbOf(db: number): number {
-    if (db !== this.#lastDb) this.#dbs.add(db);
-    this.#lastDb = db;
-    return this.#options.databases ? db : 0;
-  }
-
   /** In the database that it goes to. */
   #here(entry: EntryView): EntryView {
-    entry.db = this.#dbOf(entry.db);
+    entry.db = this.#databases.of(entry.db);
     return entry;
   }
 

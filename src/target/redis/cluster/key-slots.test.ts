@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { viewOf } from '../../../../test/support/command-view.ts';
-import { argumentsOfKey, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
+import { argumentsOfKey, NO_SLOT, passesProxy, SEVERAL, slotOf } from './key-slots.ts';
 
 const at = (...positions: number[]) => ({
   find: () => positions.length,
@@ -30,5 +30,18 @@ describe('argumentsOfKey', () => {
     for (const name of ['MSETNX', 'SUNIONSTORE', 'RENAME', 'SET']) {
       expect(argumentsOfKey(viewOf(name, 'a', 'b'))).toBe(0);
     }
+  });
+});
+
+describe('passesProxy', () => {
+  it('takes one key, or what is the same key by key', () => {
+    expect(passesProxy(viewOf('INCR', 'a'), 1)).toBe(true);
+    expect(passesProxy(viewOf('DEL', 'a', 'b'), 2)).toBe(true);
+    expect(passesProxy(viewOf('ZUNIONSTORE', 'a', 2, 'b', 'c'), 3)).toBe(false);
+  });
+
+  it('takes no options of an expiry time', () => {
+    expect(passesProxy(viewOf('PEXPIREAT', 'a', 1), 1)).toBe(true);
+    expect(passesProxy(viewOf('PEXPIREAT', 'a', 1, 'NX'), 1)).toBe(false);
   });
 });

@@ -27,6 +27,15 @@ export function argumentsOfKey(command: CommandView): number {
   return BY_KEY.get(command.text(0).toUpperCase()) ?? 0;
 }
 
+/**
+ * Whether a proxy that knows the command passes it: one key, or key by key. twemproxy takes no options of the commands that set an expiry time
+ * (`PEXPIREAT key ms [NX|XX|GT|LT]`), and hangs up.
+ */
+export function passesProxy(command: CommandView, count: number): boolean {
+  if (count > 1) return argumentsOfKey(command) > 0;
+  return command.argc <= 3 || !/^p?expire(at)?$/i.test(command.text(0));
+}
+
 /** The slot of one key. */
 export function slotOfKey(command: CommandView, index: number): number {
   return keySlot(command.buf, command.argStart[index] as number, command.argEnd[index] as number);
