@@ -58,7 +58,9 @@ export class TargetRig {
       return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
     };
     await until('everything to be acknowledged', isSo, ACKED_MS_MAX).catch((error: Error) => {
-      throw new Error(`${error.message}: ${naru.stdout.slice(-2000)}`);
+      throw new Error(
+        `${error.message}: ${JSON.stringify(naru.events.filter(({ event }) => event !== 'progress'))}`,
+      );
     });
   }
 
