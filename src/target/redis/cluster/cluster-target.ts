@@ -25,9 +25,9 @@ const BULK_BYTES_MAX = 512 * 1024 * 1024;
 /**
  * A Redis Cluster, or a proxy, as target: one lane to each node, and each key's commands go to the lane of its slot, in order.
  *
- * No checkpoint can be kept in the transaction of the writes, since a cluster's transaction is about one slot. So what was answered, and has gone
- * to the node's replicas, is done, and what was not done, or may not have been (`Undone`), is found by looking at the stream once more, and copied again. That is the one answer
- * to everything that a cluster does: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, a failover, a lost connection.
+ * No checkpoint can be kept in the transaction of the writes, since a cluster's transaction is about one slot. So what was answered, and has
+ * gone to the node's replicas, is done, and what was not done, or may not have been (`Undone`), is found by looking at the stream once more, and
+ * copied again. That is the one answer to everything that a cluster does: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, a failover, a lost connection.
  *
  * A transaction of the source stays one as far as it is about one slot.
  */
