@@ -14,6 +14,8 @@ check_node() {
 
 # npm writes node_modules/.package-lock.json at the end of an installation.
 install_modules() {
+  # A link leads to another checkout's, which is not ours to renew.
+  if [ -L node_modules ]; then return; fi
   stamp=node_modules/.package-lock.json
   if [ -f "$stamp" ] && [ -z "$(find package-lock.json -newer "$stamp")" ]; then return; fi
   say 'installing node_modules'

@@ -246,7 +246,9 @@ export class SyncJob {
     const released = this.#side.releasable(offset);
     spool.release(released);
     recopier?.acked(offset, released);
-    if (pump.phase === 'stream') link.applied(link.streamOffset(offset));
+    // A key that waits to be copied again is not in the target: who waits at the source (WAIT) has to wait for it too.
+    const right = Math.min(offset, recopier?.rightTo ?? offset);
+    if (pump.phase === 'stream') link.applied(link.streamOffset(right));
   }
 
   #snapshotApplied(parts: Assembly): void {
