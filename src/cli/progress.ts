@@ -84,7 +84,7 @@ function startedText(event: StartedEvent): string {
 
 function doneText(event: DoneEvent): string {
   const lines = [
-    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${lostText(event.lost)}${recopiedText(event.recopied)}.`,
+    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${lostText(event.lost)}${recopiedText(event.recopied)}${splitText(event.split)}.`,
     `The target holds everything up to ${placesText(event.links) ?? `position ${event.replid}:${event.offset}`}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
   ];
   // A file has no position that one could go on from.
@@ -122,6 +122,10 @@ function skippedText(skipped: number): string {
 
 function lostText(lost: number): string {
   return lost === 0 ? '' : `; ${exactText(lost)} things that the target can not hold were left out`;
+}
+
+function splitText(split: number): string {
+  return split === 0 ? '' : `; ${exactText(split)} commands went key by key`;
 }
 
 function recopiedText(recopied: number): string {

@@ -12,6 +12,8 @@ export interface Counters {
   commands: number;
   /** keys that were read anew from the source, where a command could not be applied as it stands */
   recopied: number;
+  /** commands over several slots of a cluster that went there key by key */
+  split: number;
   /** bytes received from the source */
   bytes: number;
 }

@@ -40,8 +40,8 @@ export function behindOf({ spool, acker }: Assembly): number {
 }
 
 function countersOf({ target, spool, losses }: Assembly): Counters {
-  const { keys, skipped, commands, recopied } = target.counters;
-  return { keys, skipped, lost: losses.total, commands, recopied, bytes: spool.end };
+  const { keys, skipped, commands, recopied, split } = target.counters;
+  return { keys, skipped, lost: losses.total, commands, recopied, split, bytes: spool.end };
 }
 
 /** Bytes that were received and not acknowledged by the target, and the age of the oldest of them. */

@@ -8,6 +8,7 @@ const reading = (more: Partial<Reading>): Reading => ({
   lost: 0,
   commands: 2,
   recopied: 3,
+  split: 0,
   bytes: 10,
   phase: 'stream',
   lagMs: 5,

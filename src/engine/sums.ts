@@ -8,6 +8,7 @@ const NOTHING: Reading = {
   lost: 0,
   commands: 0,
   recopied: 0,
+  split: 0,
   bytes: 0,
   phase: 'connecting',
   lagMs: 0,
@@ -55,10 +56,11 @@ function addCounters(a: Counters, b: Counters): Counters {
     lost: a.lost + b.lost,
     commands: a.commands + b.commands,
     recopied: a.recopied + b.recopied,
+    split: a.split + b.split,
     bytes: a.bytes + b.bytes,
   };
 }
 
-export function countersIn({ keys, skipped, lost, commands, recopied, bytes }: Reading): Counters {
-  return { keys, skipped, lost, commands, recopied, bytes };
+export function countersIn({ keys, skipped, lost, commands, recopied, split, bytes }: Reading): Counters {
+  return { keys, skipped, lost, commands, recopied, split, bytes };
 }

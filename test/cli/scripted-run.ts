@@ -40,6 +40,7 @@ export const counters = {
   lost: 0,
   commands: 3_400_000,
   recopied: 0,
+  split: 0,
   bytes: 340_000_000,
 };
 

@@ -52,6 +52,7 @@ describe('the reader of the source', () => {
       'lost',
       'commands',
       'recopied',
+      'split',
       'bytes',
       'offset',
       'ms',

@@ -167,7 +167,15 @@ export class DumpJob {
   // ---- telling
 
   get #counters(): Counters {
-    return { keys: this.#counter.keys, skipped: 0, lost: 0, commands: 0, recopied: 0, bytes: this.#bytes };
+    return {
+      keys: this.#counter.keys,
+      skipped: 0,
+      lost: 0,
+      commands: 0,
+      recopied: 0,
+      split: 0,
+      bytes: this.#bytes,
+    };
   }
 
   #progress(): void {

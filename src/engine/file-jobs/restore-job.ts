@@ -303,6 +303,7 @@ export class RestoreJob {
       lost: this.#checked.losses.total,
       commands,
       recopied: 0,
+      split: 0,
       bytes: source.bytesRead,
     };
   }

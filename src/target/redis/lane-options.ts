@@ -29,4 +29,6 @@ export interface LaneCounters {
   commands: number;
   /** keys that were copied again */
   recopied: number;
+  /** commands over several slots that went key by key; counted when they are written */
+  split: number;
 }

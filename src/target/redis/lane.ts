@@ -38,7 +38,7 @@ const REPLY_SPACE = 64 * 1024;
  * Invariant: the checkpoint in the target never covers a write that was not done there.
  */
 export class Lane implements LaneWriter {
-  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0 };
+  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0, split: 0 };
   readonly output: Output;
   readonly #options: LaneOptions;
   readonly #listener: LaneListener;

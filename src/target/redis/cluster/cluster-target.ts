@@ -70,7 +70,7 @@ export class ClusterTarget implements Target {
 
   /** Totals of all lanes. */
   get counters(): LaneCounters {
-    const total: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0 };
+    const total: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0, split: 0 };
     for (const { lane } of this.#nodes) {
       for (const name of Object.keys(total) as (keyof LaneCounters)[]) total[name] += lane.counters[name];
     }

@@ -91,6 +91,7 @@ export class CommandRouter {
         output.arg(buf, argStart[arg] as number, argEnd[arg] as number);
       }
       lane.end(Kind.COMMAND, i === 0 ? 1 : 0, command.offset);
+      if (i === 0) lane.counters.split++;
     }
   }
 

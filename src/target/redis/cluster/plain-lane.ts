@@ -37,7 +37,7 @@ const REPLY_SPACE = 64 * 1024;
  * done or not: whoever owns it has those keys copied again (see ClusterTarget).
  */
 export class PlainLane implements LaneWriter {
-  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0 };
+  readonly counters: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0, split: 0 };
   readonly output: Output;
   readonly #options: PlainLaneOptions;
   readonly #listener: PlainLaneListener;
