@@ -1,6 +1,7 @@
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
+import { parseInfo } from '../net/info.ts';
 import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import { describeHostPort } from '../net/url.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
@@ -13,6 +14,8 @@ interface Writer {
   questions: RespClient | undefined;
   /** undefined: the server does not tell */
   clientId: number | undefined;
+  /** of the process; '': it does not tell */
+  runId: string;
 }
 
 const SCAN_COUNT = 1000;
@@ -69,8 +72,10 @@ export class ClusterNodes {
     before?.questions?.connection.destroy();
     const client = await this.#dial(node, isProxy ? '' : this.clientName);
     const questions = isProxy ? undefined : await this.#dial(node, 'naru');
-    const writer: Writer = { client, questions, clientId: undefined };
+    const writer: Writer = { client, questions, clientId: undefined, runId: '' };
     if (!isProxy) {
+      writer.runId = await runIdOf(client);
+      if (before !== undefined && before.runId !== writer.runId) await holdsAll(client);
       if (before?.clientId !== undefined)
         await unlessRefused(client.call('CLIENT', 'KILL', 'ID', before.clientId));
       const id = await unlessRefused(client.call('CLIENT', 'ID'));
@@ -140,6 +145,27 @@ export function routesOf(topology: Topology): Int16Array {
 
 export function movingSlots({ moves }: Topology): ReadonlySet<number> {
   return new Set(moves.map(({ slot }) => slot));
+}
+
+async function runIdOf(client: RespClient): Promise<string> {
+  const info = parseInfo(String((await unlessRefused(client.call('INFO', 'server'))) ?? ''));
+  return info.get('run_id') ?? '';
+}
+
+/**
+ * A node that was restarted holds what it has acknowledged only if each write was on disk by then (redis.conf, appendfsync). Of what else it
+ * lost nobody can tell, since there is no checkpoint. Rejects with TARGET_LOST_DATA.
+ */
+async function holdsAll(client: RespClient): Promise<void> {
+  const reply = await unlessRefused(client.call('CONFIG', 'GET', 'append*'));
+  const settings = (Array.isArray(reply) ? reply : []).map(String);
+  const setting = (name: string): string | undefined => settings[settings.indexOf(name) + 1];
+  if (setting('appendonly') === 'yes' && setting('appendfsync') === 'always') return;
+  const { node } = client.connection;
+  client.connection.destroy();
+  const text =
+    'A node of the target was restarted without appendfsync always, and may have lost what it had acknowledged';
+  throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', node });
 }
 
 async function unlessRefused<T>(call: Promise<T>): Promise<T | undefined> {

@@ -314,9 +314,10 @@ export class SyncJob {
   }
 
   async #recover(parts: Assembly, cause: NaruError): Promise<void> {
+    // What breaks from now on is a failure of its own.
+    this.#targetLost = undefined;
     try {
       await this.#side.recover(parts, cause, this.#isExact(parts));
-      this.#targetLost = undefined;
       this.#waiting = undefined;
     } catch (error) {
       if (!this.#stopping) throw error;

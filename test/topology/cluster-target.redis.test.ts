@@ -114,6 +114,19 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 
+  it('that comes back without its data ends the run, which says so', async () => {
+    const { rig, cluster } = await rigged({ masters: 3, nodeTimeoutMs: 15_000 });
+    const naru = rig.sync();
+    await naru.untilEvent('synced');
+    const [node] = cluster.nodes as [ClusterNode];
+    await node.server.kill();
+    await node.server.restart();
+    await rig.source.pipeline(Array.from({ length: 100 }, (_, at) => ['SET', `after:${at}`, at]));
+    expect((await naru.exited).code).toBe(1);
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_LOST_DATA', retry: false });
+    expect(naru.eventsOf('done')).toEqual([]);
+  });
+
   it('is flushed, and gets libraries, whatever breaks meanwhile', async () => {
     const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
     const naru = rig.sync();

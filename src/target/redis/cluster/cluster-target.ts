@@ -101,6 +101,15 @@ export class ClusterTarget implements Target {
     this.#db = db;
     this.#acked = offset;
     this.#marks.clear();
+    this.#loseDetached(indexes);
+  }
+
+  /** What lived when the others were connected may be lost by now, which nobody was told. */
+  #loseDetached(indexes: readonly number[]): void {
+    const lost = indexes.filter((index) => !this.#nodes[index]?.lane.attached);
+    for (const index of lost) this.#lose(index);
+    if (lost.length > 0)
+      this.#break(new NaruError('LINK_LOST', 'The target was lost again', { side: 'target' }));
   }
 
   /** Whether a node's lane has its connection still. */
