@@ -155,7 +155,6 @@ export class ClusterTarget implements Target {
     }
   }
 
-  /** The stream follows: here it is written as the snapshot is. */
   beginStream(): void {}
 
   /** Has everything that is not acknowledged looked at again. */
@@ -208,7 +207,8 @@ export class ClusterTarget implements Target {
 
   entry(entry: EntryView): void {
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
-    if (this.#moving.has(slot)) this.#holdEntry(entry);
+    if (this.#moving.has(slot))
+      this.#options.holdEntry(entry.db, entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
     else this.#nodeOf(slot).entries.write(this.#here(entry));
   }
 
@@ -335,10 +335,6 @@ export class ClusterTarget implements Target {
   #here(entry: EntryView): EntryView {
     entry.db = this.#databases.of(entry.db);
     return entry;
-  }
-
-  #holdEntry({ db, keyBuf, keyStart, keyEnd }: EntryView): void {
-    this.#options.holdEntry(db, keyBuf.subarray(keyStart, keyEnd));
   }
 
   /** In the same slot as the key, so that it can be renamed. */
