@@ -93,7 +93,7 @@ describe('a cluster', { timeout: 60_000 }, () => {
     expect(dump.exit?.code).toBe(0);
     expect(dump.eventsOf('warning').map(({ code }) => code)).toContain('ONE_NODE');
     const restore = await Naru.run(['restore', '--from', file, '--to', String(first?.url), '--json']);
-    expect(restore.exit?.code).toBe(1);
+    expect(restore.exit?.code).toBe(2);
     expect(restore.eventsOf('error')[0]).toMatchObject({ code: 'CONFIG_INVALID', side: 'target' });
   });
 });

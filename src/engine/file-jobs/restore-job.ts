@@ -11,6 +11,7 @@ import { RedisTarget } from '../../target/redis/redis-target.ts';
 import { type CheckedTarget, checkTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
+import { type NodeFacts, readFacts } from '../facts.ts';
 import { Meter } from '../meter.ts';
 import { countKeys } from '../precheck.ts';
 import { type Run, startRun } from '../run.ts';
@@ -105,10 +106,10 @@ export class RestoreJob {
     this.#check();
     const client = await this.#session.open();
     try {
+      this.#checkCluster(await readFacts(client));
       this.#checked = await checkTarget(this.#session, client, undefined, this.#options, (code, message) =>
         this.#warn(code, message),
       );
-      this.#checkCluster();
       this.#checkKeys(source);
       const target = this.#assemble(source);
       this.#check();
@@ -122,8 +123,8 @@ export class RestoreJob {
     }
   }
 
-  #checkCluster(): void {
-    if (!this.#checked.facts.inCluster) return;
+  #checkCluster({ inCluster }: NodeFacts): void {
+    if (!inCluster) return;
     const text =
       'The target is a node of a cluster, which takes its own slots only: restore into a server without a cluster, and sync from that to the cluster';
     throw new NaruError('CONFIG_INVALID', text, { side: 'target', node: this.#session.node });
