@@ -1,10 +1,11 @@
 /**
- * The long run: `npm run test:topology -- [rounds] [seed]`. Each round copies a cluster, to one server or to a cluster, while it is written to,
+ * The long run: `npm run test:topology -- [rounds] [seed]`. First clusters of other sizes, with changes on both sides; then each round copies a cluster, to one server or to a cluster, while it is written to,
  * masters change and slots move, in ways chosen at random, and ends with a complete comparison. A round that fails names its seed.
  */
 import { RedisCluster } from '../support/cluster.ts';
 import type { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
+import { bothSides } from './both-sides.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { fill, Rig, serversOf } from './rig.ts';
 
@@ -73,11 +74,14 @@ async function change(cluster: RedisCluster, random: Random): Promise<string> {
 }
 
 const [rounds = 10, first = Date.now() % 100_000] = process.argv.slice(2).map(Number);
-for (let n = 0; n < rounds; n++) {
+async function tell(seed: number, run: Promise<string>): Promise<void> {
   try {
-    console.log(`seed ${first + n} ${await round(first + n)}`);
+    console.log(`seed ${seed} ${await run}`);
   } catch (error) {
-    console.log(`seed ${first + n} FAILED`, error);
+    console.log(`seed ${seed} FAILED`, error);
     process.exitCode = 1;
   }
 }
+
+for (const masters of [2, 3, 5]) await tell(first, bothSides(masters, first));
+for (let n = 0; n < rounds; n++) await tell(first + n, round(first + n));

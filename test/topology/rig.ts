@@ -28,13 +28,18 @@ export class Rig {
     return new Rig(await RedisServer.start(), undefined);
   }
 
-  static async toCluster(masters: number): Promise<Rig> {
-    return new Rig(undefined, await RedisCluster.start({ masters }));
+  static async toCluster(masters: number, replicas = 0): Promise<Rig> {
+    return new Rig(undefined, await RedisCluster.start({ masters, replicas }));
   }
 
   get target(): RedisServer {
     if (this.#server === undefined) throw new Error('the target is a cluster');
     return this.#server;
+  }
+
+  get targetCluster(): RedisCluster {
+    if (this.#cluster === undefined) throw new Error('the target is one server');
+    return this.#cluster;
   }
 
   sync(from: string, ...args: string[]): Naru {
