@@ -504,6 +504,7 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
     await naru.untilEvent('synced');
     const counted = tally();
     const random = new Random(5);
+    let looked = 0;
     for (let round = 0; round < 6; round++) {
       await rig.target.pipeline([
         ['DEL', 'list'],
@@ -518,13 +519,17 @@ describe.skipIf(old === undefined)('from 7.0 to 6.0', () => {
         HOLD,
         ...counted.extra(random),
       ]);
-      await until('the way back to it', async () => rig.toTarget.accepted > before);
+      // Where the key is still held from the round before, nothing is refused.
+      const equal = async (): Promise<boolean> => (await lists(rig.target)) === (await lists(rig.source));
+      await until('the way back to it', async () => rig.toTarget.accepted > before || (await equal()));
+      if (rig.toTarget.accepted > before) looked++;
       if (round % 2 === 0) rig.toTarget.cut();
       else rig.toTarget.use({ kind: 'cut-after-bytes', bytes: 500 * round, direction: 'to-server' });
       // What is still to be written would put right what the next round spoils.
-      await until('the values', async () => (await lists(rig.target)) === (await lists(rig.source)));
+      await until('the values', equal);
       await arrived(rig);
     }
+    expect(looked).toBeGreaterThan(0);
     rig.toTarget.use(undefined);
     await run(rig, [
       ['SELECT', 0],
