@@ -290,18 +290,16 @@ export class ClusterTarget implements Target {
     if (this.#broken) return;
     // What waits behind an answer belongs to what was reached already.
     const whole = this.#nodes.every(({ lane }) => lane.atRest || lane.inTransaction);
-    if (whole && this.#reached > this.#marks.last)
-      this.#marks.add(
-        this.#reached,
-        this.#db,
-        this.#nodes.map(({ lane }) => lane.written),
-      );
+    const written = this.#nodes.map(({ lane }) => lane.written);
+    // Values that are copied again may be written at a place that is acknowledged already: they have to be answered too.
+    if (whole && (this.#reached > this.#marks.last || this.#marks.lack(written)))
+      this.#marks.add(this.#reached, this.#db, written);
     this.#acknowledge();
   }
 
   async drained(): Promise<void> {
     this.breathe(true);
-    while (!this.#broken && this.#acked < this.#reached) {
+    while (!this.#broken && (this.#acked < this.#reached || this.#marks.waiting)) {
       await this.#progress();
       this.breathe(true);
     }
@@ -359,7 +357,7 @@ export class ClusterTarget implements Target {
   #acknowledge(): void {
     if (this.#broken) return;
     const mark = this.#marks.take((i) => (this.#nodes[i] as TargetNode).durable);
-    if (mark === undefined || mark.offset <= this.#acked) return;
+    if (mark === undefined) return;
     this.#acked = mark.offset;
     this.#listener.onAcked(mark.offset, mark.db);
   }

@@ -9,6 +9,7 @@ interface Mark {
 export class Marks {
   readonly #marks: Mark[] = [];
   #last = -1;
+  #written: readonly number[] = [];
 
   /** The offset of the newest mark. */
   get last(): number {
@@ -18,11 +19,23 @@ export class Marks {
   add(offset: number, db: number, written: readonly number[]): void {
     this.#marks.push({ offset, db, written });
     this.#last = offset;
+    this.#written = written;
+  }
+
+  /** Something waits to be answered. */
+  get waiting(): boolean {
+    return this.#marks.length > 0;
+  }
+
+  /** Whether more is written by now than stands behind the newest mark. */
+  lack(written: readonly number[]): boolean {
+    return written.some((n, lane) => n > (this.#written[lane] ?? 0));
   }
 
   clear(): void {
     this.#marks.length = 0;
     this.#last = -1;
+    this.#written = [];
   }
 
   /** Takes out the newest mark that counts, with those before it. */

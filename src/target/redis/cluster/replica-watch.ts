@@ -106,7 +106,8 @@ export class ReplicaWatch {
     if (this.#samples.length > 0)
       await this.#client.call('WAIT', MORE_REPLICAS, WAIT_MS).catch(unlessRefused);
     const info = parseInfo(String(await this.#client.call('INFO', 'replication')));
-    if (info.get('role') !== 'master') return;
+    // It acknowledges nothing any more, and where nothing is written to it nobody else would notice.
+    if (info.get('role') !== 'master') throw new Error('The node is a replica now');
     const replicas = [...info].flatMap(([name, value]) => onlineOffset(name, value));
     this.#aloneSince = replicas.length === 0 ? performance.now() : Number.NEGATIVE_INFINITY;
     this.#samples.push({ position: Number(info.get('master_repl_offset')), index, from });
