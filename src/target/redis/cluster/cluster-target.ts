@@ -100,7 +100,7 @@ export class ClusterTarget implements Target {
     this.#reached = offset;
     this.#db = db;
     this.#acked = offset;
-    this.#marks.clear();
+    this.#marks.clear(this.#written);
     this.#loseDetached(indexes);
   }
 
@@ -256,12 +256,8 @@ export class ClusterTarget implements Target {
       entries.replace(here);
       return flavour;
     }
-    const options = {
-      ...this.#options,
-      job: this.#partName(slot),
-      onConflict: 'overwrite',
-      recopy: true,
-    } as const;
+    const job = this.#partName(slot);
+    const options = { ...this.#options, job, onConflict: 'overwrite', recopy: true } as const;
     const sink = bigEntryWriter(lane, here, options);
     new ValueDecoder(entry.type, flavour, sink, entry.offset).write(dump, entry.valueStart, entry.valueEnd);
     return flavour;
@@ -290,7 +286,7 @@ export class ClusterTarget implements Target {
     if (this.#broken) return;
     // What waits behind an answer belongs to what was reached already.
     const whole = this.#nodes.every(({ lane }) => lane.atRest || lane.inTransaction);
-    const written = this.#nodes.map(({ lane }) => lane.written);
+    const written = this.#written;
     // Values that are copied again may be written at a place that is acknowledged already: they have to be answered too.
     if (whole && (this.#reached > this.#marks.last || this.#marks.lack(written)))
       this.#marks.add(this.#reached, this.#db, written);
@@ -323,6 +319,10 @@ export class ClusterTarget implements Target {
 
   #nodeOf(slot: number): TargetNode {
     return this.#nodes[this.#routes[slot] as number] as TargetNode;
+  }
+
+  get #written(): number[] {
+    return this.#nodes.map(({ lane }) => lane.written);
   }
 
   *#attached(): Iterable<PlainLane> {
@@ -387,7 +387,7 @@ export class ClusterTarget implements Target {
   #break(error: NaruError): void {
     if (this.#broken) return;
     this.#broken = true;
-    this.#marks.clear();
+    this.#marks.clear(this.#written);
     this.#listener.onFailure(error);
     this.#onProgress();
   }

@@ -29,7 +29,7 @@ describe('Marks', () => {
   it('are gone once cleared', () => {
     const marks = new Marks();
     marks.add(100, 0, [0]);
-    marks.clear();
+    marks.clear([]);
     expect(marks.take(answered(1))).toBeUndefined();
     expect(marks.last).toBe(-1);
   });

@@ -32,10 +32,11 @@ export class Marks {
     return written.some((n, lane) => n > (this.#written[lane] ?? 0));
   }
 
-  clear(): void {
+  /** Nothing waits; so much is written of each lane. */
+  clear(written: readonly number[]): void {
     this.#marks.length = 0;
     this.#last = -1;
-    this.#written = [];
+    this.#written = written;
   }
 
   /** Takes out the newest mark that counts, with those before it. */
