@@ -274,7 +274,8 @@ export class Migration {
   async #watch(): Promise<void> {
     const newest = await watchForSynced(
       {
-        lagBytes: () => this.#links.reduce((sum, { job }) => sum + job.behind, 0),
+        lagMs: () =>
+          Math.max(0, ...this.#links.map(({ job }) => job.reading?.lagMs ?? Number.POSITIVE_INFINITY)),
         newest: () => this.#newest(),
         holds: (all) =>
           !this.#mover?.pending &&

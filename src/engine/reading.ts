@@ -34,11 +34,6 @@ export function positionOf({ pump, link, acker, recopier }: Assembly): Position 
   return { replid: link.replid, offset: link.streamOffset(offset) };
 }
 
-/** Bytes received and not acknowledged by the target. */
-export function behindOf({ spool, acker }: Assembly): number {
-  return spool.end - acker.acked.offset;
-}
-
 function countersOf({ target, spool, losses }: Assembly): Counters {
   const { keys, skipped, commands, recopied, split } = target.counters;
   return { keys, skipped, lost: losses.total, commands, recopied, split, bytes: spool.end };

@@ -8,7 +8,7 @@ import type { NodeFacts } from './facts.ts';
 import type { LinkHost } from './link-host.ts';
 import { makeSide } from './make-side.ts';
 import type { Reading } from './meter.ts';
-import { behindOf, type Position, positionOf, readingOf } from './reading.ts';
+import { type Position, positionOf, readingOf } from './reading.ts';
 import { SourceAsker } from './source-asker.ts';
 import type { TargetSide } from './target-side.ts';
 
@@ -132,11 +132,6 @@ export class SyncJob {
   /** Up to where the target holds everything; undefined: not even the snapshot. */
   get position(): Position | undefined {
     return this.#parts && positionOf(this.#parts);
-  }
-
-  /** Bytes received and not acknowledged by the target, with what has to be copied again. */
-  get behind(): number {
-    return this.#parts === undefined ? Number.POSITIVE_INFINITY : behindOf(this.#parts);
   }
 
   /** Keys that are being copied again. */

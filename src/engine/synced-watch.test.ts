@@ -11,33 +11,33 @@ describe('watchForSynced', () => {
     const ackedOffset = (): number => (asked.mock.calls.length < 4 ? source - 2 : source + 1);
     expect(
       await watchForSynced(
-        { lagBytes: () => 0, holds: (offset) => ackedOffset() >= offset, newest: asked },
+        { lagMs: () => 0, holds: (offset) => ackedOffset() >= offset, newest: asked },
         never,
       ),
     ).toBe(103);
   });
 
   it('does not ask while much is left to apply', async () => {
-    let lag = 1_000_000;
-    const lagBytes = (): number => {
-      lag -= 400_000;
+    let lag = 10_000;
+    const lagMs = (): number => {
+      lag -= 4000;
       return Math.max(lag, 0);
     };
     const newest = vi.fn(async () => 7);
-    expect(await watchForSynced({ lagBytes, holds: (offset) => offset <= 7, newest }, never)).toBe(7);
+    expect(await watchForSynced({ lagMs, holds: (offset) => offset <= 7, newest }, never)).toBe(7);
     expect(newest).toHaveBeenCalledTimes(1);
   });
 
-  it('takes thirty seconds close behind a source that never pauses for being in sync', async () => {
+  it('takes five seconds close behind a source that never pauses for being in sync', async () => {
     let now = 0;
     let source = 0;
     const options = {
-      lagBytes: () => 0,
+      lagMs: () => 0,
       // Always behind at first, and there a moment later.
       holds: (offset: number) => (now % 2 === 0 ? source - 1 : source) >= offset,
       newest: async () => {
         source++;
-        now += 7000;
+        now += 1500;
         now += now % 2;
         return source;
       },
@@ -52,8 +52,6 @@ describe('watchForSynced', () => {
       stop.abort();
       return 5;
     };
-    expect(
-      await watchForSynced({ lagBytes: () => 0, holds: () => false, newest }, stop.signal),
-    ).toBeUndefined();
+    expect(await watchForSynced({ lagMs: () => 0, holds: () => false, newest }, stop.signal)).toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import { delay } from '../net/backoff.ts';
 
 export interface SyncedWatchOptions<Newest> {
-  /** bytes received and not acknowledged by the target */
-  lagBytes(): number;
+  /** ms: age of the oldest byte received and not acknowledged by the target, 0 if all is */
+  lagMs(): number;
   /** asks the source for its newest write, of each of its nodes; may reject (it is away): asked again later */
   newest(): Promise<Newest>;
   /** whether the target holds everything up to there */
@@ -13,10 +13,9 @@ export interface SyncedWatchOptions<Newest> {
 const POLL_MS = 20;
 /** A source that does not answer is being connected to anew each time. */
 const AWAY_MS = 1000;
-/** The source is asked only when what was received is nearly applied: before that the answer is known. */
-const NEAR_BYTES = 64 * 1024;
 /** A source that never pauses never shows a lag of zero: so long within `CLOSE_MS` counts as well. */
-const CLOSE_FOR_MS = 30_000;
+const CLOSE_FOR_MS = 5000;
+/** The source is asked only when what was received is applied so far: before that the answer is known. */
 const CLOSE_MS = 1000;
 
 /**
@@ -30,7 +29,7 @@ export async function watchForSynced<Newest>(
   const now = options.now ?? Date.now;
   let closeSince: number | undefined;
   while (!signal.aborted) {
-    if (options.lagBytes() <= NEAR_BYTES) {
+    if (options.lagMs() <= CLOSE_MS) {
       const asked = now();
       const newest = await options.newest().catch(() => undefined);
       if (newest === undefined) {
