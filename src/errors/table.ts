@@ -41,6 +41,12 @@ const table = {
     advice:
       'This source does not offer replication. The mode for such a source is `naru scan`, which this version does not have yet; where the command is only renamed: --psync-command.',
   },
+  CHANGES_NOT_TOLD: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'The source does not tell what changes in the way that was asked for: do what the message says, or take another way.',
+  },
   SOURCE_LOADING: { policy: 'retry', exit: 1, advice: 'Wait until the source has loaded its data.' },
   SOURCE_NO_MASTER: {
     policy: 'retry',
