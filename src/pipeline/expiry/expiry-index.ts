@@ -1,6 +1,6 @@
+import { KeyHash } from '../../protocol/checksum/key-hash.ts';
 import { ExpiryChanges } from './expiry-changes.ts';
 import { ExpiryTable, NEVER } from './expiry-table.ts';
-import { KeyHash } from '../../protocol/checksum/key-hash.ts';
 
 /** A change that is no time: two databases were swapped. */
 const SWAP = Number.NaN;

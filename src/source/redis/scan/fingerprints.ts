@@ -29,15 +29,16 @@ const SECONDS = (1 + ENTRIES) * 4;
 const TAG_BITS = 20;
 const TAG_SHIFT = 32 - TAG_BITS;
 /** On average; more keys than that and a bucket is split. */
-const BUCKET_KEYS_MAX = 320;
-const BUCKET_KEYS = 256;
+const BUCKET_KEYS_MAX = 208;
+const BUCKET_KEYS = 192;
 const BUCKETS_MIN = 64;
 const BUCKETS_MAX = 2 ** 22;
-/** The buckets' number can grow by this factor, each time by a bit of the tags. */
+/** The buckets' number can double so often, each time by a bit of the tags; and no more bits than that can choose a bucket. */
 const DOUBLINGS_MAX = 10;
+const BUCKET_BITS_MAX = 26;
 
 /**
- * A hash table of keys without the keys: of a key's hash some bits choose a bucket (about 256 keys), 20 bits are its tag there, and 36 bits are a
+ * A hash table of keys without the keys: of a key's hash some bits choose a bucket (about 200 keys), 20 bits are its tag there, and 36 bits are a
  * digest of what was read. That is 7 bytes a key, and about 7.7 with the room that is not used.
  *
  *     chunk = next chunk of the bucket (26 bits) entries in it (6 bits)
@@ -46,10 +47,10 @@ const DOUBLINGS_MAX = 10;
  * Only the first chunk of a bucket's list is not full. A growing table splits its buckets one after the other (linear hashing), by a bit of the
  * tags: so it never stops to be built anew, and is never half empty.
  *
- * **What can go wrong.** Two keys whose bucket and tag are the same (of 5 million keys one in 4,000 has such a twin) share an entry: they take
+ * **What can go wrong.** Two keys whose bucket and tag are the same (of 5 million keys one in 5,000 has such a twin) share an entry: they take
  * turns in it, so each is told as CHANGED at every look, which is harmless. The digest is made with the whole hash of the key, so the same
  * value in both makes two digests: SAME is wrong with a probability of 2^-36 for a value that has changed, twin or not. `has` is wrongly true
- * for one of 4,000 keys that were never noted, and wrongly false when a twin was forgotten.
+ * for one of 5,000 keys that were never noted, and wrongly false when a twin was forgotten.
  */
 export class Fingerprints {
   readonly #hash: KeyHash;
@@ -217,7 +218,7 @@ export class Fingerprints {
 
   /** One more bucket: the next one gives up the entries in whose tags the next bit is set. */
   #grow(): void {
-    if (this.#doublings === DOUBLINGS_MAX) return;
+    if (this.#doublings === Math.min(DOUBLINGS_MAX, BUCKET_BITS_MAX - this.#bits)) return;
     if (this.#buckets === this.#heads.length) this.#moreHeads();
     const from = this.#split;
     const to = this.#buckets++;
@@ -269,9 +270,7 @@ function put(store: ChunkStore, at: number, word: number, second: number): void 
 function secondAt(store: ChunkStore, at: number): number {
   const { bytes } = store;
   const from = store.base * 4 + SECONDS + 3 * at;
-  return (
-    (bytes[from] as number) | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16)
-  );
+  return (bytes[from] as number) | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16);
 }
 
 function mixed(value: number): number {
