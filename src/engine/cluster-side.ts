@@ -189,8 +189,9 @@ export class ClusterSide implements TargetSide {
     const place = inStream ? this.#givenBy(pump.given) : acker.acked;
     if (inStream) this.#refusals.look(acker.acked, place.offset);
     const from = this.#refusals.from(place);
-    recopier?.restart(place.offset, from.offset);
+    // What was copied again is not known to be there: it is read anew before anything counts as done.
     if (inStream) recopier?.look(place.offset, undone);
+    recopier?.restart(place.offset, from.offset);
     pump.restart(from.offset, from.db, place.offset);
     spool.release(from.offset);
     this.#attach(topology, nodes, place);

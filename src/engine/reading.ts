@@ -1,3 +1,7 @@
+import type { Pump } from '../pipeline/pump.ts';
+import type { Recopier } from '../pipeline/recopy/recopier.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Acker } from './acker.ts';
 import type { Assembly } from './assembly.ts';
 import type { Counters, Phase } from './events.ts';
 import type { Reading } from './meter.ts';
@@ -27,10 +31,10 @@ export function readingOf(
 }
 
 /** Up to where the target holds everything; undefined: not even the snapshot. */
-export function positionOf({ pump, link, acker, recopier }: Assembly): Position | undefined {
+export function positionOf({ pump, link, acker }: Assembly): Position | undefined {
   if (pump.phase === 'snapshot') return undefined;
   // A key that waits to be copied again is behind what is acknowledged.
-  const offset = Math.min(acker.acked.offset, recopier?.rightTo ?? acker.acked.offset);
+  const offset = Math.min(acker.acked.offset, pump.rightTo);
   return { replid: link.replid, offset: link.streamOffset(offset) };
 }
 
@@ -39,11 +43,23 @@ function countersOf({ target, spool, losses }: Assembly): Counters {
   return { keys, skipped, lost: losses.total, commands, recopied, split, bytes: spool.end };
 }
 
-/** Bytes that were received and not acknowledged by the target, and the age of the oldest of them. */
-function lagOf({ spool, acker }: Assembly): { lagMs: number; lagBytes: number } {
+/**
+ * Bytes that were received and not acknowledged by the target, and the age of the oldest of them. From the first command on whose keys wait to be copied
+ * again all counts as not acknowledged; keys that wait for no command (their slot was moved) count for the age alone.
+ */
+export function lagOf({ spool, acker, pump, recopier }: Lagging): { lagMs: number; lagBytes: number } {
+  const now = Date.now();
   const acked = acker.acked.offset;
-  const lagBytes = spool.end - acked;
-  return { lagMs: lagBytes === 0 ? 0 : Math.max(0, Date.now() - spool.arrivalMs(acked)), lagBytes };
+  const right = pump.phase === 'stream' && pump.rightTo > 0 ? Math.min(acked, pump.rightTo) : acked;
+  const lagMs = acked === spool.end ? 0 : now - spool.arrivalMs(acked);
+  return { lagMs: Math.max(0, lagMs, now - (recopier?.waitsSinceMs ?? now)), lagBytes: spool.end - right };
+}
+
+interface Lagging {
+  spool: Pick<Spool, 'end' | 'arrivalMs'>;
+  acker: Pick<Acker, 'acked'>;
+  pump: Pick<Pump, 'phase' | 'rightTo'>;
+  recopier: Pick<Recopier, 'waitsSinceMs'> | undefined;
 }
 
 /** What can't be known after a connection broke: the target did a transaction whose answers never came. */

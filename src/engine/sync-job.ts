@@ -240,9 +240,9 @@ export class SyncJob {
     if (checkpointed) this.#side.proved();
     const released = this.#side.releasable(offset);
     spool.release(released);
-    recopier?.acked(offset, released);
+    recopier?.acked(offset, released, target.isDrained);
     // A key that waits to be copied again is not in the target: who waits at the source (WAIT) has to wait for it too.
-    const right = Math.min(offset, recopier?.rightTo ?? offset);
+    const right = Math.min(offset, pump.rightTo);
     if (pump.phase === 'stream') link.applied(link.streamOffset(right));
   }
 

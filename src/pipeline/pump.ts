@@ -82,6 +82,12 @@ export class Pump {
     return this.#options.stream.place;
   }
 
+  /** The spool offset before which the target is right, once that is acknowledged: behind it keys wait to be copied again, or to be found. */
+  get rightTo(): number {
+    const { stream, recopier } = this.#options;
+    return Math.min(stream.looksFrom, recopier?.rightTo ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Something that it waits for may have changed. */
   nudge(): void {
     this.#woken.wake();

@@ -191,4 +191,23 @@ describe('StreamApplier', () => {
     }
     expect(isNaruError(error) && error.code).toBe('FLUSH_REFUSED');
   });
+
+  it('tells from where on keys may yet be found, while it goes over what was done', () => {
+    const applier = new StreamApplier(new Recorder().target(), {
+      publish: false,
+      functions: true,
+      protectTarget: false,
+      checkpointKey: 'naru:checkpoint:test',
+      arrivalMs: () => ARRIVAL_MS,
+      onGetAck: () => {},
+    });
+    const walker = new CommandWalker(applier, { bigCommandBytes: 1e9 });
+    const ping = Buffer.from('*1\r\n$4\r\nPING\r\n');
+    walker.restart(100);
+    applier.restart(100, 0, 100 + 2 * ping.length);
+    walker.write(ping, 0, ping.length);
+    expect(applier.looksFrom).toBe(100);
+    walker.write(ping, 0, ping.length);
+    expect(applier.looksFrom).toBe(Number.POSITIVE_INFINITY);
+  });
 });

@@ -59,6 +59,8 @@ export class StreamApplier implements StreamSink {
   #doneTo = 0;
   /** behind the last command */
   #at = 0;
+  /** where it was set to go on */
+  #from = 0;
   /** behind a FLUSHALL that has to be done apart */
   #flushedAt: number | undefined;
   #flushedDb: number | undefined;
@@ -77,6 +79,7 @@ export class StreamApplier implements StreamSink {
    */
   restart(offset: number, db: number, doneTo = 0): void {
     this.#at = offset;
+    this.#from = offset;
     this.db = db;
     this.inTransaction = false;
     this.#doneTo = doneTo;
@@ -111,6 +114,11 @@ export class StreamApplier implements StreamSink {
     if (command.offset < this.#doneTo) this.#pass(command, action);
     else if (!taken) this.#apply(command, action);
     if (this.#flushedAt === undefined) this.#reached(command.endOffset);
+  }
+
+  /** The spool offset from which on keys may yet be found that have to be copied again; Infinity: the stream is past all that was done before. */
+  get looksFrom(): number {
+    return this.#at < this.#doneTo ? this.#from : Number.POSITIVE_INFINITY;
   }
 
   /** Behind the last command that was given, and the database there. */

@@ -51,6 +51,8 @@ export interface Target {
   reached(offset: number, db: number): void;
   /** Hands over what was written; `idle`: no more input is there, so that a commit is due. */
   breathe(idle: boolean): void;
+  /** All that was given is acknowledged, values that were put in place at an offset which was acknowledged before too. */
+  readonly isDrained: boolean;
   /** Resolves when all that was given is acknowledged, or when the target broke. */
   drained(): Promise<void>;
 }

@@ -24,7 +24,9 @@ describe('keys that are held', () => {
     expect([keys.has(0, key), keys.has(1, key), keys.since]).toEqual([true, false, 10]);
     expect(written(keys, 49)).toEqual([]);
     expect(written(keys, 50)).toEqual([50]);
-    expect([keys.size, keys.since]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([keys.size, keys.since]).toEqual([0, 10]);
+    keys.acked(51, false);
+    expect([keys.since, keys.sinceMs]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
 
   it('are held again when the target goes back to before them', () => {
@@ -33,21 +35,34 @@ describe('keys that are held', () => {
     keys.restart(40);
     expect([keys.has(0, key), keys.since]).toEqual([true, 10]);
     expect(written(keys, 50)).toEqual([50]);
+    keys.restart(51);
+    expect([keys.size, keys.since, keys.bytes]).toEqual([0, Number.POSITIVE_INFINITY, 0]);
   });
 
   it('are held again where the target may have acknowledged their position without them', () => {
     const keys = heldTo50();
     written(keys, 50, true);
-    keys.acked(50);
+    keys.acked(50, false);
     keys.restart(50);
     expect(keys.size).toBe(1);
+  });
+
+  it('are not right before the target has acknowledged them, which the same offset does not say', () => {
+    const keys = heldTo50();
+    written(keys, 50, true);
+    keys.acked(50, false);
+    expect([keys.since, keys.sinceMs <= Date.now()]).toEqual([10, true]);
+    keys.acked(50, true);
+    expect([keys.since, keys.bytes]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    keys.restart(50);
+    expect(keys.size).toBe(0);
   });
 
   it('take memory until they are acknowledged', () => {
     const keys = heldTo50();
     written(keys, 50);
     expect(keys.bytes).toBe(7);
-    keys.acked(50);
+    keys.acked(50, false);
     expect(keys.bytes).toBe(0);
     keys.restart(40);
     expect(keys.size).toBe(0);

@@ -17,6 +17,8 @@ export interface HeldKey extends KeyPlace {
   value: KeyValue | undefined;
   /** spool offset of the command that it is held for: before that the target is right */
   since: number;
+  /** when that began, ms since 1970 */
+  readonly sinceMs: number;
   /** spool offset up to which the value holds all of the stream; Infinity: it is not read yet */
   until: number;
 }
@@ -63,11 +65,20 @@ export class HeldKeys {
     return this.#last;
   }
 
-  /** The spool offset before which nothing is held; Infinity: nothing is held at all. */
+  /** The spool offset before which the target has all values for good; Infinity: it has them all. */
   get since(): number {
     let since = UNREAD;
     for (const held of this.#held.values()) since = Math.min(since, held.since);
+    for (const { held } of this.#written) since = Math.min(since, held.since);
     return since;
+  }
+
+  /** Since when the target lacks a value, ms since 1970; Infinity: it has them all. */
+  get sinceMs(): number {
+    let sinceMs = UNREAD;
+    for (const held of this.#held.values()) sinceMs = Math.min(sinceMs, held.sinceMs);
+    for (const { held } of this.#written) sinceMs = Math.min(sinceMs, held.sinceMs);
+    return sinceMs;
   }
 
   has(db: number, key: Buffer): boolean {
@@ -78,7 +89,8 @@ export class HeldKeys {
   hold(db: number, key: Buffer, since: number): void {
     const name = nameOf(db, key);
     if (this.#held.has(name)) return;
-    this.#held.set(name, { db, key: Buffer.from(key), value: undefined, since, until: UNREAD });
+    const sinceMs = Date.now();
+    this.#held.set(name, { db, key: Buffer.from(key), value: undefined, since, sinceMs, until: UNREAD });
     this.#unread++;
   }
 
@@ -150,29 +162,24 @@ export class HeldKeys {
     }
   }
 
-  /** Everything before `offset` is in the target for good. */
-  acked(offset: number): void {
+  /** Everything before `offset` is in the target for good; `all`: and whatever else was written, at `offset` itself too. */
+  acked(offset: number, all: boolean): void {
     if (this.#written.length === 0) return;
     this.#written = this.#written.filter(({ held, doneBehind }) => {
-      if (doneBehind >= offset) return true;
+      if (doneBehind >= offset && !all) return true;
       this.#bytes -= bytesOf(held.value as KeyValue);
       return false;
     });
   }
 
-  /** The stream goes on at `offset`: what was written behind it is held again. */
+  /** The target has everything before `offset`, and the stream goes on there: what was written behind it is held again. */
   restart(offset: number): void {
     const written = this.#written;
     this.#written = [];
-    for (const each of written) {
-      const { held, doneBehind } = each;
-      if (doneBehind < offset) {
-        this.#written.push(each);
-        continue;
-      }
+    for (const { held, doneBehind } of written) {
       const name = nameOf(held.db, held.key);
-      if (this.#held.has(name)) {
-        // What it is held for now may lie before `offset`, and its value will be the newer one.
+      // What it is held for now may lie before `offset`, and its value will be the newer one.
+      if (doneBehind < offset || this.#held.has(name)) {
         this.#bytes -= bytesOf(held.value as KeyValue);
         continue;
       }

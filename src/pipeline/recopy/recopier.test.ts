@@ -90,7 +90,9 @@ describe('what a target does not know', () => {
     expect([recopier.wantsToRead, recopier.neededTo]).toEqual([false, 30]);
     expect(settled(recopier, 29)).toEqual([]);
     expect(settled(recopier, 30)).toEqual(['0:a', '0:b']);
-    expect([recopier.held, recopier.rightTo]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([recopier.held, recopier.rightTo]).toEqual([0, 10]);
+    recopier.acked(30, 30, true);
+    expect(recopier.rightTo).toBe(Number.POSITIVE_INFINITY);
     expect(takes(recopier, 31, 'RPUSH a x')).toBe(false);
   });
 
@@ -186,7 +188,7 @@ describe('what a target does not know', () => {
     recopier.restart(15, 15);
     expect(takes(recopier, 15, 'RPUSH a x')).toBe(true);
     expect(settled(recopier, 20)).toEqual(['0:a', '0:b']);
-    recopier.acked(21, 21);
+    recopier.acked(21, 21, false);
     recopier.restart(21, 21);
     expect(takes(recopier, 21, 'RPUSH a x')).toBe(false);
   });
@@ -226,7 +228,7 @@ describe('what a target refused', () => {
   it('is forgotten once it is behind', () => {
     const recopier = make();
     recopier.refuse(10, false);
-    recopier.acked(11, 11);
+    recopier.acked(11, 11, false);
     expect(takes(recopier, 10, 'INCR k')).toBe(false);
   });
 

@@ -97,9 +97,17 @@ export class Recopier {
     return this.#keys.size + this.#unresolved.length;
   }
 
-  /** The spool offset before which the target holds everything rightly, once that is acknowledged; Infinity: no key waits. */
+  /**
+   * The spool offset before which no key waits to be copied again, nor for the target to acknowledge that it has been; Infinity: none does. What is
+   * acknowledged up to there is right in the target.
+   */
   get rightTo(): number {
     return Math.min(this.#keys.since, this.#unresolved[0]?.offset ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Since when a key waits, ms since 1970; Infinity: none does. */
+  get waitsSinceMs(): number {
+    return this.#keys.sinceMs;
   }
 
   /** The source has to be asked, and may be. */
@@ -247,9 +255,12 @@ export class Recopier {
     if (offset >= this.#keys.due) this.#keys.release(offset, again, write);
   }
 
-  /** Everything before `offset` is in the target, and nothing before `released` will be looked at again. */
-  acked(offset: number, released: number): void {
-    this.#keys.acked(offset);
+  /**
+   * Everything before `offset` is in the target, and nothing before `released` will be looked at again. `all`: nothing that was written is not
+   * acknowledged.
+   */
+  acked(offset: number, released: number, all: boolean): void {
+    this.#keys.acked(offset, all);
     this.#expiries?.acked(released);
     if (this.#refused.size === 0) return;
     for (const each of this.#refused.keys()) if (each < offset) this.#refused.delete(each);

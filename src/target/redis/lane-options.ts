@@ -32,3 +32,11 @@ export interface LaneCounters {
   /** commands over several slots that went key by key; counted when they are written */
   split: number;
 }
+
+export function sumOfCounters(all: readonly LaneCounters[]): LaneCounters {
+  const total: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0, split: 0 };
+  for (const counters of all) {
+    for (const name of Object.keys(total) as (keyof LaneCounters)[]) total[name] += counters[name];
+  }
+  return total;
+}

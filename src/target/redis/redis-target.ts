@@ -154,6 +154,10 @@ export class RedisTarget implements Target {
     this.#lane.breathe(idle);
   }
 
+  get isDrained(): boolean {
+    return this.#lane.isDrained;
+  }
+
   drained(): Promise<void> {
     return this.#lane.drained();
   }

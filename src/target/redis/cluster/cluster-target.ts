@@ -9,7 +9,7 @@ import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 import type { RawCommandSink, Target } from '../../target.ts';
 import { bigEntryWriter } from '../big-entry-writer.ts';
 import { Kind } from '../in-flight.ts';
-import type { LaneCounters } from '../lane-options.ts';
+import { type LaneCounters, sumOfCounters } from '../lane-options.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
 import { Databases } from './databases.ts';
@@ -70,11 +70,7 @@ export class ClusterTarget implements Target {
 
   /** Totals of all lanes. */
   get counters(): LaneCounters {
-    const total: LaneCounters = { keys: 0, skipped: 0, commands: 0, recopied: 0, split: 0 };
-    for (const { lane } of this.#nodes) {
-      for (const name of Object.keys(total) as (keyof LaneCounters)[]) total[name] += lane.counters[name];
-    }
-    return total;
+    return sumOfCounters(this.#nodes.map(({ lane }) => lane.counters));
   }
 
   /** Goes on, behind `offset` of the source, with these nodes and routes (slot -> index in `nodes`). Nothing may be under way. */
@@ -293,9 +289,14 @@ export class ClusterTarget implements Target {
     this.#acknowledge();
   }
 
+  get isDrained(): boolean {
+    if (this.#acked < this.#reached || this.#marks.waiting) return false;
+    return this.#nodes.every(({ lane, durable }) => lane.atRest && durable >= lane.written);
+  }
+
   async drained(): Promise<void> {
     this.breathe(true);
-    while (!this.#broken && (this.#acked < this.#reached || this.#marks.waiting)) {
+    while (!this.#broken && !this.isDrained) {
       await this.#progress();
       this.breathe(true);
     }

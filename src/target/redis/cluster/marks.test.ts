@@ -26,6 +26,16 @@ describe('Marks', () => {
     expect(marks.take(answered(2))).toBeUndefined();
   });
 
+  it('lack what was written since at the same place, whether they count by now or are gone', () => {
+    const marks = new Marks();
+    marks.add(100, 0, [3]);
+    expect([marks.lack([3]), marks.lack([4]), marks.waiting]).toEqual([false, true, true]);
+    marks.take(answered(3));
+    expect([marks.lack([3]), marks.lack([3, 1]), marks.waiting]).toEqual([false, true, false]);
+    marks.clear([5]);
+    expect([marks.lack([5]), marks.lack([6])]).toEqual([false, true]);
+  });
+
   it('are gone once cleared', () => {
     const marks = new Marks();
     marks.add(100, 0, [0]);

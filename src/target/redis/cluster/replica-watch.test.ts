@@ -3,16 +3,17 @@ import type { RespClient } from '../../../net/client.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 
 /** Answers INFO with what `replication` holds, and tells of each question. */
-function node(replication: { offset: number; replicas: string[] }) {
+function node(replication: { offset: number; replicas: string[]; role: string }) {
+  let destroyed: () => void = () => {};
   let asked: () => void = () => {};
   const client = {
     call: async (name: string) => {
       if (name !== 'INFO') return 0;
       asked();
       const lines = replication.replicas.map((text, at) => `slave${at}:ip=127.0.0.1,port=1,${text},lag=0`);
-      return ['role:master', ...lines, `master_repl_offset:${replication.offset}`].join('\r\n');
+      return [`role:${replication.role}`, ...lines, `master_repl_offset:${replication.offset}`].join('\r\n');
     },
-    connection: { destroy: () => {} },
+    connection: { destroy: () => destroyed() },
   };
   return {
     client: client as unknown as RespClient,
@@ -20,20 +21,23 @@ function node(replication: { offset: number; replicas: string[] }) {
       new Promise<void>((resolve) => {
         asked = resolve;
       }),
+    destroyed: new Promise<void>((resolve) => {
+      destroyed = resolve;
+    }),
   };
 }
 
 async function watched(replicas: string[]) {
   const lane = { answered: 0, answeredTo: 0 };
-  const replication = { offset: 100, replicas };
-  const { client, asked } = node(replication);
+  const replication = { offset: 100, replicas, role: 'master' };
+  const { client, asked, destroyed } = node(replication);
   let wake: () => void = () => {};
   const watch = new ReplicaWatch(client, lane, () => wake());
   const told = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve;
     });
-  return { lane, replication, watch, told, asked };
+  return { lane, replication, watch, told, asked, destroyed };
 }
 
 describe('ReplicaWatch', () => {
@@ -65,6 +69,22 @@ describe('ReplicaWatch', () => {
     answer = told();
     await answer;
     expect([watch.durable, watch.durableTo]).toEqual([5, 50]);
+    watch.close();
+  });
+
+  it('gives its connection up where the node is a replica by now, and counts nothing', async () => {
+    const { lane, replication, watch, told, destroyed } = await watched(['state=online,offset=100']);
+    Object.assign(lane, { answered: 5, answeredTo: 50 });
+    let answer = told();
+    watch.look();
+    await answer;
+    expect(watch.durable).toBe(5);
+    // Without replicas all that it answered would count, were it a master still.
+    Object.assign(replication, { role: 'slave', replicas: [] });
+    Object.assign(lane, { answered: 9, answeredTo: 90 });
+    answer = destroyed;
+    await answer;
+    expect([watch.durable, watch.durableTo, watch.closed]).toEqual([5, 50, false]);
     watch.close();
   });
 });
