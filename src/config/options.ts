@@ -80,7 +80,7 @@ const common = {
     group: 'Endpoints',
     doc: 'what the source is, where asking it does not show that',
     commands: ['sync'],
-    values: ['standalone', 'sentinel', 'cluster'],
+    values: ['standalone', 'sentinel', 'cluster', 'proxy', 'aliyun-proxy', 'tencent-proxy'],
   },
   'to-topology': {
     kind: 'enum',

@@ -223,8 +223,8 @@ describe('several servers at one address', () => {
 
   it('takes a proxy for a target only', () => {
     expect(resolveSyncOptions({ ...plain, toTopology: 'proxy' }).toTopology).toBe('proxy');
-    expect(() => resolveSyncOptions({ ...plain, fromTopology: 'proxy' as 'cluster' })).toThrow(
-      /from-topology.*standalone, sentinel, cluster$/,
-    );
+    for (const fromTopology of ['proxy', 'aliyun-proxy', 'tencent-proxy'] as const) {
+      expect(() => resolveSyncOptions({ ...plain, fromTopology })).toThrow(/PSYNC.*naru scan/);
+    }
   });
 });

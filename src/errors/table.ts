@@ -47,6 +47,11 @@ const table = {
     advice:
       'The source does not tell what changes in the way that was asked for: do what the message says, or take another way.',
   },
+  SCAN_REFUSED: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'The source does not tell its keys: name them in a file, --keys-file.',
+  },
   SOURCE_LOADING: { policy: 'retry', exit: 1, advice: 'Wait until the source has loaded its data.' },
   SOURCE_NO_MASTER: {
     policy: 'retry',

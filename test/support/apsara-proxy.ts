@@ -14,7 +14,7 @@
  *
  * Not as in the original, or not known: the words for a shard that is not there; one database (a real Redis Cluster has no more; the proxy has
  * 256); a transaction of several slots is refused (there it runs, slot by slot); SUNION and others of several slots are refused;
- * the newer proxies' CLUSTER NODES and SLOTS; blocking commands go to their key's shard; slots do not move.
+ * what the newer proxies answer to CLUSTER NODES and SLOTS; blocking commands go to their key's shard; slots do not move.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -33,6 +33,10 @@ export interface ApsaraOptions {
   subscribe?: boolean;
   /** closes a client that has sent nothing for so long */
   idleTimeoutMs?: number;
+  /** CLUSTER INFO, NODES, SLAVES and SLOTS, as newer proxies have them; here with the shards' own addresses */
+  clusterCommands?: boolean;
+  /** `nodecount` in INFO; there unless it is false */
+  nodeCount?: boolean;
   /** `redis_version` of INFO, in place of the shards' */
   version?: string;
 }

@@ -13,13 +13,14 @@ import {
   type AskOptions,
   askDatabases,
   askFacts,
+  hasShards,
   isUnknownCommand,
   type ServerFacts,
   visit,
 } from './node-questions.ts';
 import { askMasters, lookAtSentinels } from './sentinel.ts';
 import { oneNode, standalone } from './standalone.ts';
-import { nodeEndpoint, type Topology } from './topology.ts';
+import { type CloudProxy, nodeEndpoint, type Topology } from './topology.ts';
 
 export interface DiscoverOptions extends AskOptions {
   /**
@@ -33,6 +34,10 @@ export interface DiscoverOptions extends AskOptions {
   readonly known?: readonly HostPort[] | undefined;
 }
 
+type ProxyName = 'proxy' | CloudProxy;
+
+const isProxy = (name: string): name is ProxyName => /^(.+-)?proxy$/.test(name);
+
 /** Redis's default `cluster-node-timeout` is 15 s; a failover takes little more than that. */
 const SETTLE_MS = 20_000;
 const FIRST_WAIT_MS = 100;
@@ -43,7 +48,8 @@ const LAST_WAIT_MS = 1000;
  *
  * - INFO says whether the server is one of a cluster; then every node is asked how it sees the cluster, until all agree.
  * - Sentinels name the master; the master itself must say that it is one.
- * - What does not know INFO is a proxy. `override: 'proxy'` asks nothing at all.
+ * - What does not know INFO is a proxy, and so is what says that it is one of a cluster and knows no CLUSTER; one that knows IINFO is Alibaba Cloud's.
+ *   An `override` that is a proxy asks nothing at all.
  *
  * Rejects with NaruError: CLUSTER_UNCOVERED, CLUSTER_DISAGREES, CLUSTER_DOWN, NODE_UNREACHABLE, SENTINEL_UNKNOWN_MASTER, SENTINEL_NO_MASTER,
  * CONFIG_INVALID where address or override and server do not go together, and as `openClient` does.
@@ -68,13 +74,17 @@ async function look(options: DiscoverOptions): Promise<Finding> {
   const { endpoint, override } = options;
   checkOverride(options);
   if (endpoint.sentinel !== undefined) return lookAtSentinels(options);
-  if (override === 'proxy') return { topology: oneNode('proxy', options) };
+  if (override !== undefined && isProxy(override)) return { topology: proxy(override, options) };
   const entries = await enter(options);
   const first = entries[0] as Entry;
   const kind = override ?? kindOf(entries, options);
-  if (kind === 'proxy') return { topology: oneNode('proxy', options) };
+  if (isProxy(kind)) return { topology: proxy(kind, options) };
   if (kind === 'standalone') return { topology: standalone(first, options) };
   return lookAtCluster(entries, options);
+}
+
+function proxy(name: ProxyName, options: DiscoverOptions): Topology {
+  return { ...oneNode('proxy', options), ...(name !== 'proxy' && { proxy: name }) };
 }
 
 async function lookAtCluster(entries: readonly Entry[], options: DiscoverOptions): Promise<Finding> {
@@ -98,6 +108,8 @@ export interface Entry {
   /** undefined: it is no node of a cluster, or hides that it is */
   view: ClusterView | undefined;
   databases: number | undefined;
+  /** It knows IINFO. */
+  hasShards: boolean;
   /** of a sentinel: the masters that it knows */
   masters: readonly string[];
 }
@@ -143,10 +155,11 @@ function refusal(error: unknown, at: HostPort, { side }: DiscoverOptions): unkno
 
 async function questions(client: RespClient, at: HostPort, forced: boolean): Promise<Entry> {
   const facts = await unlessUnknown(askFacts(client));
-  const entry: Entry = { at, facts, view: undefined, databases: undefined, masters: [] };
+  const entry: Entry = { at, facts, view: undefined, databases: undefined, hasShards: false, masters: [] };
   if (facts?.mode === 'sentinel') return { ...entry, masters: await askMasters(client) };
   if (facts?.mode === 'cluster' || forced) entry.view = await unlessUnknown(askView(client, at));
   if (facts !== undefined) entry.databases = await askDatabases(client, facts);
+  if (facts?.mode !== 'standalone' && !forced) entry.hasShards = await hasShards(client);
   return entry;
 }
 
@@ -160,9 +173,11 @@ async function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /** A server that says it is one of a cluster, and yet knows no CLUSTER, has a proxy before it. */
-function kindOf(entries: readonly Entry[], options: DiscoverOptions): 'standalone' | 'cluster' | 'proxy' {
+function kindOf(entries: readonly Entry[], options: DiscoverOptions): 'standalone' | 'cluster' | ProxyName {
   const sentinel = entries.find(({ facts }) => facts?.mode === 'sentinel');
   if (sentinel !== undefined) throw isSentinel(sentinel, options);
+  // The newer ones answer CLUSTER too.
+  if (entries.length === 1 && entries[0]?.hasShards) return 'aliyun-proxy';
   if (entries.every(({ view }) => view !== undefined)) return 'cluster';
   const other = entries.find(({ view }) => view === undefined) as Entry;
   if (entries.length > 1) {

@@ -1,12 +1,12 @@
 /** A short visit to one server: connect, ask, leave. */
-import { NaruError } from '../../errors/errors.ts';
+import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../client.ts';
 import type { TlsOptions } from '../connection.ts';
 import { abortedError, timeoutCause } from '../dial-errors.ts';
 import { parseInfo } from '../info.ts';
 import { describeEndpoint, type Endpoint } from '../url.ts';
 import type { AddressMap } from './address-map.ts';
-import type { TopologyKind } from './topology.ts';
+import type { TopologyName } from './topology.ts';
 
 export interface AskOptions {
   /** The address as the operator gave it. */
@@ -17,7 +17,7 @@ export interface AskOptions {
   readonly side: 'source' | 'target';
   readonly addressMap?: AddressMap | undefined;
   /** Takes the place of what would be found out. */
-  readonly override?: TopologyKind | undefined;
+  readonly override?: TopologyName | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -91,6 +91,19 @@ export function isUnknownCommand(error: unknown): boolean {
     error instanceof ServerError &&
     /unknown (sub)?command|not support|unsupported|cluster support disabled|invalid command/i.test(error.text)
   );
+}
+
+/**
+ * Whether it is a proxy of Alibaba Cloud, which has INFO of one shard ("In-house commands for Tair instances in proxy mode"). To be asked last: a
+ * proxy may hang up at what it does not know.
+ */
+export async function hasShards(client: RespClient): Promise<boolean> {
+  try {
+    return parseInfo(String(await client.call('IINFO', 0, 'server'))).has('redis_version');
+  } catch (error) {
+    if (error instanceof ServerError || (isNaruError(error) && error.code === 'LINK_LOST')) return false;
+    throw error;
+  }
 }
 
 /** Texts of redis/src/acl.c name the command, not its arguments. */

@@ -8,6 +8,12 @@ import { SLOTS } from './slot.ts';
  */
 export type TopologyKind = 'standalone' | 'sentinel' | 'cluster' | 'proxy';
 
+/** A cloud's proxy, by which the shards behind it can be asked one by one: Alibaba Cloud's (Tair) and Tencent Cloud's. */
+export type CloudProxy = 'aliyun-proxy' | 'tencent-proxy';
+
+/** What an operator may say that an address stands for. */
+export type TopologyName = TopologyKind | CloudProxy;
+
 /** Slots `first` to `last`, both included. */
 export interface SlotRange {
   first: number;
@@ -64,6 +70,8 @@ export interface Topology {
   moves: readonly SlotMove[];
   /** The highest config epoch, of the cluster or of the sentinels; 0 elsewhere. */
   epoch: number;
+  /** of a proxy, where it is known whose it is */
+  proxy?: CloudProxy;
   /** How many databases a server has, where it says so; in a cluster 1, but for Valkey 9 with `cluster-databases`. */
   databases?: number;
   /** What hinders nothing but should be known. */

@@ -1,4 +1,5 @@
 /** One answer made of those of several shards. An error of one is the answer. */
+import type { ApsaraOptions } from '../apsara-proxy.ts';
 import { bulk, itemsOf, textOf } from './frames.ts';
 
 export type Merge = (frames: Buffer[]) => Buffer;
@@ -29,7 +30,7 @@ export const notNull: Merge = unlessError((frames) => {
 });
 
 /** The first shard's INFO with what is said of all: how many keys there are, and how many shards. */
-export const info = (version: string | undefined): Merge =>
+export const info = ({ version, nodeCount }: ApsaraOptions): Merge =>
   unlessError((frames) => {
     const texts = frames.map(textOf);
     const [text = ''] = texts;
@@ -43,7 +44,9 @@ export const info = (version: string | undefined): Merge =>
       total('keys') === 0 ? '' : `db0:keys=${total('keys')},expires=${total('expires')},avg_ttl=0\r\n`;
     const merged = withoutKeys
       .replace(/^# Keyspace\r\n/m, (head) => head + keyspace)
-      .replace(/^cluster_enabled:1\r\n/m, (line) => `${line}nodecount:${frames.length}\r\n`);
+      .replace(/^cluster_enabled:1\r\n/m, (line) =>
+        nodeCount === false ? line : `${line}nodecount:${frames.length}\r\n`,
+      );
     return bulk(withVersion(merged, version));
   });
 

@@ -58,13 +58,15 @@ export const OWN_COMMANDS: Readonly<Record<string, OwnCommand>> = {
   INFO: (client, args, bytes) => {
     const [, section, key] = args;
     if (key === undefined || wordOf(section) !== 'KEY') {
-      return client.toAll(bytes, merge.info(client.options.version));
+      return client.toAll(bytes, merge.info(client.options));
     }
     const slot = keySlot(key, 0, key.length);
     return own(bulk(`slot:${slot} node_index:${client.shards.owners[slot]}`));
   },
-  CLUSTER: (_, args) => {
+  CLUSTER: (client, args, bytes) => {
     const [, word, key] = args;
+    const isTold = client.options.clusterCommands && /^(INFO|NODES|SLAVES|SLOTS)$/.test(wordOf(word));
+    if (isTold) return { parts: [client.to(0, bytes)] };
     if (wordOf(word) !== 'KEYSLOT' || key === undefined) return unknown('CLUSTER');
     return own(`:${keySlot(key, 0, key.length)}\r\n`);
   },
