@@ -43,4 +43,19 @@ describe('Acker', () => {
     expect(() => acker.restartPlace({ phase: 'stream', replid, offset: 149, db: 1 }, true)).toThrow(/149/);
     expect(() => acker.restartPlace({ phase: 'snapshot', replid, offset: 900, db: 1 }, true)).toThrow(/900/);
   });
+
+  it('goes back to a checkpoint that is known', () => {
+    const acker = new Acker(offsets('stream'), 't');
+    acker.ack(1100, 1, true);
+    acker.ack(1200, 1, true);
+    const known = (offset: number) => (offset === 1100 ? { offset, db: 1 } : undefined);
+    expect(() => acker.restartPlace({ phase: 'stream', replid, offset: 149, db: 1 }, true, known)).toThrow(
+      /149/,
+    );
+    const back = { phase: 'stream', replid, offset: 150, db: 1 } as const;
+    expect(acker.restartPlace(back, true, known)).toEqual({ offset: 1100, db: 1 });
+    expect(acker.acked).toEqual({ offset: 1100, db: 1 });
+    // From now on that is what the target has to show.
+    expect(acker.restartPlace(back, true)).toEqual({ offset: 1100, db: 1 });
+  });
 });

@@ -49,11 +49,22 @@ export class Acker {
 
   /**
    * Where to go on with a target whose checkpoint is this. `exact`: what was written is not to be written again, so the checkpoint counts
-   * where it is further than the answers that came. Throws TARGET_LOST_DATA where it is behind what was acknowledged.
+   * where it is further than the answers that came. Where it is behind what was acknowledged, that goes back to the place that `known` has for
+   * the spool offset; throws TARGET_LOST_DATA where there is none.
    */
-  restartPlace(checkpoint: Checkpoint | undefined, exact: boolean): Place {
+  restartPlace(
+    checkpoint: Checkpoint | undefined,
+    exact: boolean,
+    known: (offset: number) => Place | undefined = () => undefined,
+  ): Place {
     const offset = checkpoint === undefined ? 0 : this.#spoolOffset(checkpoint);
-    if (offset < this.#checkpointed) throw this.#lost(checkpoint);
+    if (offset < this.#checkpointed) {
+      const place = checkpoint && known(offset);
+      if (place === undefined) throw this.#lost(checkpoint);
+      this.#acked = { offset: place.offset, db: place.db };
+      this.#checkpointed = offset;
+      return this.#acked;
+    }
     if (!exact || checkpoint === undefined || offset <= this.#acked.offset) return this.#acked;
     return { offset, db: checkpoint.db };
   }

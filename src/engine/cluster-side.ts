@@ -162,6 +162,8 @@ export class ClusterSide implements TargetSide {
     this.#outage.over();
   }
 
+  beginStream(): void {}
+
   releasable(offset: number): number {
     this.#outage.over();
     return this.#refusals.releasable(offset);

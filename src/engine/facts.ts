@@ -15,6 +15,8 @@ export interface NodeFacts {
   inCluster: boolean;
   /** of a replica: whether the link to its master is up */
   masterLinkUp: boolean;
+  /** it has replicas of its own */
+  hasReplicas: boolean;
   /** database -> number of keys */
   keyspace: ReadonlyMap<number, number>;
   /** it holds hashes whose fields expire, where it says so (Redis 7.4, Valkey 9) */
@@ -63,6 +65,7 @@ export async function readFacts(client: RespClient): Promise<NodeFacts> {
     role: info.get('role') ?? 'master',
     inCluster: info.get('cluster_enabled') === '1',
     masterLinkUp: info.get('master_link_status') !== 'down',
+    hasReplicas: Number(info.get('connected_slaves') ?? 0) > 0,
     keyspace: readKeyspace(info),
     expiringFields: [...info].some(
       ([name, value]) => /^db\d+$/.test(name) && /(keys_with_volatile_items|subexpiry)=[1-9]/.test(value),

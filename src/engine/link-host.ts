@@ -9,6 +9,8 @@ import type { Turns } from './turns.ts';
 export interface ClusterHost extends SharedTarget {
   /** Nobody has taken over from its source. */
   isLost(): boolean;
+  /** The target has lost what was acknowledged, and is given it again by each link by itself: keys of slots that were moved are to be compared. */
+  wentBack(): void;
   /** Another node has this key now. */
   onElsewhere(key: Buffer): void;
 }

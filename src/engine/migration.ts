@@ -169,6 +169,7 @@ export class Migration {
         turns: this.#turns,
         cluster: shard && {
           isLost: () => shard.lost,
+          wentBack: () => this.#mover?.wentBack(),
           onElsewhere: (key) => this.#mover?.met(key),
           removeKeys: async () => this.#mover?.removeKeys(link),
           compareKeys: () => this.#mover?.compareKeys(link),

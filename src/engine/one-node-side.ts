@@ -1,4 +1,4 @@
-import { type Checkpoint, checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
+import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { RespClient } from '../net/client.ts';
@@ -12,11 +12,17 @@ import type { Assembly } from './assembly.ts';
 import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { toNaruError } from './error-event.ts';
 import { findTarget } from './find-target.ts';
+import { History } from './history.ts';
 import type { CheckedNode, Warn } from './precheck.ts';
-import { answersLost } from './reading.ts';
+import { answersLost, wentBack } from './reading.ts';
 import { Refusals } from './refusals.ts';
+import { TargetReplicas } from './target-replicas.ts';
 import { TargetSession } from './target-session.ts';
 import type { EngineTarget, MakeTarget, TargetSide } from './target-side.ts';
+
+/** What follows the checkpoints that a target may come back with is kept: a quarter of the spool's memory, and where replicas lag, half of its disk. */
+const KEPT_OF_MEMORY = 4;
+const KEPT_OF_DISK = 2;
 
 export interface SideOptions {
   options: ResolvedSyncOptions;
@@ -24,6 +30,8 @@ export interface SideOptions {
   job: string;
   warn: Warn;
   onRetry(error: NaruError, delayMs: number): void;
+  /** The target had lost what it had acknowledged, and is given it again. */
+  onWentBack(): void;
 }
 
 /**
@@ -35,16 +43,20 @@ export class OneNodeSide implements TargetSide {
   readonly #side: SideOptions;
   readonly #session: TargetSession;
   readonly #refusals: Refusals;
+  readonly #past = new History();
+  readonly #replicas: TargetReplicas;
   #client: RespClient | undefined;
   #target!: RedisTarget;
   /** commands that were refused and that nothing was done about yet: spool offset, what was answered */
   #refused: [offset: number, text: string][] = [];
   #ranLate = false;
+  #hasReplicas = false;
 
   constructor(side: SideOptions, topology: Topology) {
     const { options, job, warn, onRetry } = side;
     this.#side = side;
     this.#refusals = new Refusals(warn);
+    this.#replicas = new TargetReplicas(() => this.#session.open());
     this.#session = new TargetSession({
       endpoint: options.to,
       where: whereIs(topology, options),
@@ -87,13 +99,26 @@ export class OneNodeSide implements TargetSide {
         checkpointKey: checkpointKey(job),
         checkpointAt: (offset, db) => formatCheckpoint(acker.checkpointAt({ offset, db })),
       },
-      { ...listener, onRefused: (offset, text) => this.#refused.push([offset, text]) },
+      {
+        ...listener,
+        onAcked: (offset, db, checkpointed) => {
+          if (checkpointed) this.#past.add({ offset, db }, this.#target.counters);
+          listener.onAcked(offset, db, checkpointed);
+        },
+        onRefused: (offset, text) => this.#refused.push([offset, text]),
+      },
     );
+    this.#hasReplicas = checked.facts.hasReplicas;
     return this.#target;
   }
 
   begin(exact: boolean): void {
     this.#target.attach((this.#client as RespClient).connection, exact, 0, 0);
+    this.#replicas.begin(this.#hasReplicas);
+  }
+
+  beginStream(offset: number): void {
+    this.#past.beginStream(offset);
   }
 
   ranLate(): NaruError {
@@ -106,8 +131,14 @@ export class OneNodeSide implements TargetSide {
     this.#session.proved();
   }
 
+  /** A target that comes back with less than it had acknowledged is given it again as far as the spool reaches. */
   releasable(offset: number): number {
-    return this.#refusals.releasable(offset);
+    const { spoolMemory, spoolMax } = this.#side.options;
+    this.#replicas.acked(offset);
+    const kept = offset - Math.min(spoolMemory, spoolMax) / KEPT_OF_MEMORY;
+    const least = offset - spoolMax / KEPT_OF_DISK;
+    const needed = this.#past.forget(Math.max(Math.min(kept, this.#replicas.durableTo), least));
+    return Math.min(this.#refusals.releasable(offset), needed);
   }
 
   canRecover(error: NaruError, parts: Assembly | undefined): boolean {
@@ -120,8 +151,13 @@ export class OneNodeSide implements TargetSide {
     this.#ranLate = false;
     await this.#refusals.note(parts, this.#refused);
     this.#refused = [];
-    const { connection, checkpoint } = await (own ? this.#session.renew() : this.#session.reopen(cause));
-    const place = this.#placeOf(parts, connection, checkpoint, exact);
+    this.#replicas.close();
+    const back = await (own ? this.#session.renew() : this.#session.reopen(cause));
+    const { connection, checkpoint } = back;
+    const place = this.#placeOf(connection, () =>
+      parts.acker.restartPlace(checkpoint, exact, (offset) => this.#goBack(parts, offset)),
+    );
+    this.#hasReplicas = back.hasReplicas;
     // What the target did without our knowing when may have come too late for a key that expired there.
     const unsure = parts.recopier !== undefined && parts.pump.phase === 'stream';
     if (refused || unsure) this.#refusals.look(parts.acker.acked, place.offset);
@@ -129,23 +165,31 @@ export class OneNodeSide implements TargetSide {
   }
 
   /** Throws TARGET_LOST_DATA, and closes the connection then. */
-  #placeOf(
-    parts: Assembly,
-    connection: Connection,
-    checkpoint: Checkpoint | undefined,
-    exact: boolean,
-  ): Place {
+  #placeOf(connection: Connection, find: () => Place): Place {
     try {
-      return parts.acker.restartPlace(checkpoint, exact);
+      return find();
     } catch (error) {
       connection.destroy();
       throw error;
     }
   }
 
+  /** What was acknowledged behind this checkpoint is lost: it is given again, and counted again. */
+  #goBack({ acker, spool }: Assembly, offset: number): Place | undefined {
+    const past = this.#past.backTo(offset);
+    if (past === undefined || past.offset < spool.released) return undefined;
+    const lost = acker.acked.offset - past.offset;
+    this.#side.warn('TARGET_WENT_BACK', wentBack(lost));
+    this.#target.recount(past.counters);
+    this.#refusals.goBack(past);
+    this.#side.onWentBack();
+    return past;
+  }
+
   #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, own: boolean): void {
     const { acker, pump, spool, recopier } = parts;
     const unseen = place.offset - acker.acked.offset;
+    if (unseen > 0) this.#past.add(place, this.#target.counters);
     if (unseen > 0 && !own) {
       this.#side.warn('ANSWERS_LOST', answersLost(unseen));
       recopier?.doubt(place.offset);
@@ -156,10 +200,12 @@ export class OneNodeSide implements TargetSide {
     pump.restart(from.offset, from.db, place.offset);
     spool.release(from.offset);
     this.#target.attach(connection, exact, place.offset, place.db);
+    this.#replicas.begin(this.#hasReplicas);
   }
 
   /** The target may break even now: then it has to show that it still holds what it acknowledged. */
   async finish(parts: Assembly, exact: boolean, lost: NaruError | undefined): Promise<void> {
+    this.#replicas.close();
     for (let connection = this.#target.detach(); ; ) {
       try {
         if (connection === undefined) throw lost ?? new Error('No connection to the target');
@@ -170,18 +216,20 @@ export class OneNodeSide implements TargetSide {
         connection = back.connection;
         // Gone without a restart: the try before has removed it, and only the answer was lost.
         if (back.checkpoint !== undefined || back.restarted) {
-          this.#placeOf(parts, back.connection, back.checkpoint, exact);
+          this.#placeOf(back.connection, () => parts.acker.restartPlace(back.checkpoint, exact));
         }
       }
     }
   }
 
   async cleanUp(dbs: Iterable<number>): Promise<void> {
+    this.#replicas.close();
     this.#target?.detach()?.destroy();
     await this.#session.cleanUp(dbs);
   }
 
   abort(reason: NaruError): void {
+    this.#replicas.close();
     this.#client?.connection.destroy(reason);
     this.#session.abort(reason);
   }

@@ -17,6 +17,7 @@ export const PROXY_FACTS: NodeFacts = {
   maxmemory: 0,
   maxmemoryPolicy: 'noeviction',
   clockMs: 0,
+  hasReplicas: false,
   aheadMs: 0,
 };
 

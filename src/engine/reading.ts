@@ -66,3 +66,8 @@ interface Lagging {
 export function answersLost(bytes: number): string {
   return `The target did what ${bytes} bytes of the source ask for, but its answers were lost with the connection: a refusal among them (a key that exists, a wrong type) was not seen, and these are not counted.`;
 }
+
+/** The target has less than it had acknowledged, and all of that is here still. */
+export function wentBack(bytes: number): string {
+  return `The target came back without ${bytes} bytes of the source that it had acknowledged (a failover, or a restart from an older file): they are applied again.`;
+}

@@ -32,6 +32,11 @@ export class Refusals {
     this.#look.to = Math.max(this.#look.to, to);
   }
 
+  /** The target is back at a place before what was to be looked at: all of that is given again. */
+  goBack(place: Place): void {
+    if (this.#look !== undefined && place.offset <= this.#look.from.offset) this.#look = undefined;
+  }
+
   /** Where the pump goes on, for a target that stands at `place`. */
   from(place: Place): Place {
     if (this.#look === undefined) return place;

@@ -71,6 +71,11 @@ export class SlotMover {
     for (let slot = 0; slot < SLOTS; slot++) if (owner(slot) === link) this.#moves.mark(slot);
   }
 
+  /** The links give again what they gave before, each by itself: the keys of slots that were ever moved are copied anew. */
+  wentBack(): void {
+    this.#moves.markAllAgain();
+  }
+
   /** Looks each second until the signal. Rejects with NaruError where the source can not be asked any more. */
   async run(): Promise<void> {
     const { signal } = this.#options;

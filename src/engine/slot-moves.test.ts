@@ -37,4 +37,12 @@ describe('SlotMoves', () => {
     moves.settled(over);
     expect(moves.size).toBe(1);
   });
+
+  it('can be told that what was settled is not so any more', () => {
+    const moves = new SlotMoves(owned({}), []);
+    for (let looks = 0; looks < 3; looks++) moves.look(owned({ 7: 'b' }), []);
+    moves.settled(moves.over());
+    moves.markAllAgain();
+    expect(moves.size).toBe(1);
+  });
 });

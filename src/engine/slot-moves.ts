@@ -20,6 +20,7 @@ const CALM_LOOKS = 2;
 export class SlotMoves<Owner> {
   readonly #owners: (Owner | undefined)[] = new Array(SLOTS);
   readonly #moved = new Map<number, Move>();
+  readonly #ever = new Set<number>();
 
   /** `ownerOf` tells whose stream a slot's keys come by. */
   constructor(ownerOf: (slot: number) => Owner | undefined, moves: readonly SlotMove[]) {
@@ -33,8 +34,14 @@ export class SlotMoves<Owner> {
 
   /** Something was seen of a move of this slot. */
   mark(slot: number): void {
+    this.#ever.add(slot);
     const version = (this.#moved.get(slot)?.version ?? 0) + 1;
     this.#moved.set(slot, { version, calm: 0 });
+  }
+
+  /** What was settled may not be so any more. */
+  markAllAgain(): void {
+    for (const slot of [...this.#ever]) this.mark(slot);
   }
 
   /** The cluster as it is now. */

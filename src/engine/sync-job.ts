@@ -49,6 +49,7 @@ export class SyncJob {
         job: host.node,
         warn: (code, message) => this.#warn(code, message),
         onRetry: (error, delayMs) => this.#retrying(error, delayMs),
+        onWentBack: () => host.cluster?.wentBack(),
       },
       host.target,
     );
@@ -250,6 +251,7 @@ export class SyncJob {
     const { acker, spool, target, link } = parts;
     const streamStart = spool.position;
     acker.ack(streamStart, 0, false);
+    this.#side.beginStream(streamStart);
     spool.release(streamStart);
     spool.writeBehindBytes = 0;
     target.beginStream();

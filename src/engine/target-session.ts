@@ -29,6 +29,7 @@ export interface Reopened {
   checkpoint: Checkpoint | undefined;
   /** the target is another process than the one that was written to before */
   restarted: boolean;
+  hasReplicas: boolean;
 }
 
 /** Connects to the target, at the start and again; reads, and in the end removes, the keys that Naru keeps there for itself. */
@@ -159,7 +160,7 @@ export class TargetSession {
       const value = await ask(client, 'GET', this.#options.checkpointKey);
       const checkpoint = value === null ? undefined : parseCheckpoint(String(value));
       await this.adopt(client, facts.runId);
-      return { connection: client.connection, checkpoint, restarted };
+      return { connection: client.connection, checkpoint, restarted, hasReplicas: facts.hasReplicas };
     } catch (error) {
       client.connection.destroy();
       throw error;

@@ -60,6 +60,8 @@ export interface TargetSide {
   begin(exact: boolean): void;
   /** The target has acknowledged a write: what was wrong is over. */
   proved(): void;
+  /** The snapshot is acknowledged; the stream follows at this spool offset. */
+  beginStream(offset: number): void;
   /** Up to where the spool is needed no more, when `offset` is acknowledged. */
   releasable(offset: number): number;
   /** After `onFailure`, with the pump at rest. Rejects with NaruError where there is no way on. */

@@ -1,10 +1,13 @@
 /** What else a target may be, and what is refused. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { tallied, tally, tallyOf } from '../recovery/rig.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
+import { compare } from '../support/compare.ts';
 import { Naru } from '../support/naru.ts';
+import type { RedisServer } from '../support/redis-server.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from './cluster-writer.ts';
@@ -68,6 +71,39 @@ describe('a group with sentinels as target', { timeout: 60_000 }, () => {
     await rig.source.call('INCR', 'count');
     await rig.endsEqual(naru, [heir]);
     expect(await heir.text('GET', 'count')).toBe('2');
+  });
+
+  it('is given again what the old master had acknowledged and the new one never got', async () => {
+    const group = await SentinelGroup.start({ replicas: 1 });
+    stops.push(() => group.stop());
+    // So little memory that what the replica lacks is kept for its sake alone.
+    const rig = await TargetRig.start(() => group.url);
+    stops.push(() => rig.stop());
+    const counted = tally();
+    const naru = rig.sync('--spool-memory', '256KiB');
+    await naru.untilEvent('synced');
+    const writer = await rig.writer({ seed: 51, databases: 8, keep: () => true, extra: counted.extra });
+    await writer.until(2000);
+    const master = await group.master();
+    const [replica] = group.servers.filter((server) => server !== master) as [RedisServer];
+    const position = async (): Promise<number> =>
+      Number((await master.info('replication')).get('master_repl_offset'));
+    await replica.kill('SIGSTOP');
+    const before = await position();
+    await until('writes that the replica has not', async () => (await position()) > before + 400_000);
+    await rig.acknowledged(naru);
+    await master.kill();
+    await replica.kill('SIGCONT');
+    const promoted = async (): Promise<boolean> =>
+      (await replica.info('replication')).get('role') === 'master';
+    await until('the failover', promoted, 30_000);
+    await writer.until(1000);
+    await writer.stop();
+    await rig.acknowledged(naru);
+    expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
+    expect(await compare(rig.source, replica)).toEqual([]);
+    expect(await tallied(replica)).toEqual(tallyOf(counted.count));
+    expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('TARGET_WENT_BACK');
   });
 });
 

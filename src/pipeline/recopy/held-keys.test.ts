@@ -25,7 +25,7 @@ describe('keys that are held', () => {
     expect(written(keys, 49)).toEqual([]);
     expect(written(keys, 50)).toEqual([50]);
     expect([keys.size, keys.since]).toEqual([0, 10]);
-    keys.acked(51, false);
+    keys.acked(51, false, 51);
     expect([keys.since, keys.sinceMs]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
 
@@ -42,7 +42,7 @@ describe('keys that are held', () => {
   it('are held again where the target may have acknowledged their position without them', () => {
     const keys = heldTo50();
     written(keys, 50, true);
-    keys.acked(50, false);
+    keys.acked(50, false, 50);
     keys.restart(50);
     expect(keys.size).toBe(1);
   });
@@ -50,19 +50,31 @@ describe('keys that are held', () => {
   it('are not right before the target has acknowledged them, which the same offset does not say', () => {
     const keys = heldTo50();
     written(keys, 50, true);
-    keys.acked(50, false);
+    keys.acked(50, false, 50);
     expect([keys.since, keys.sinceMs <= Date.now()]).toEqual([10, true]);
-    keys.acked(50, true);
+    keys.acked(50, true, 50);
+    expect([keys.since, keys.bytes]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    // Nor does the checkpoint of a target that comes back at 50.
+    keys.restart(50);
+    expect([keys.size, keys.unread]).toEqual([1, 1]);
+  });
+
+  it('are read anew where the target comes back without what it had acknowledged', () => {
+    const keys = heldTo50();
+    written(keys, 50);
+    keys.acked(60, false, 30);
     expect([keys.since, keys.bytes]).toEqual([Number.POSITIVE_INFINITY, 0]);
     keys.restart(50);
     expect(keys.size).toBe(0);
+    keys.restart(40);
+    expect([keys.has(0, key), keys.unread, keys.since]).toEqual([true, 1, 10]);
   });
 
   it('take memory until they are acknowledged', () => {
     const keys = heldTo50();
     written(keys, 50);
     expect(keys.bytes).toBe(7);
-    keys.acked(50, false);
+    keys.acked(50, false, 50);
     expect(keys.bytes).toBe(0);
     keys.restart(40);
     expect(keys.size).toBe(0);

@@ -35,6 +35,8 @@ export class HeldKeys {
   readonly #held = new Map<string, HeldKey>();
   /** What was written, and the offset behind which the target has to acknowledge that. */
   #written: { held: HeldKey; doneBehind: number }[] = [];
+  /** What the target has acknowledged, as long as it may come back without it. */
+  #past: { place: KeyPlace; since: number; doneBehind: number }[] = [];
   #unread = 0;
   #bytes = 0;
   /** the smallest `until` of those that are read; Infinity: none is */
@@ -162,18 +164,28 @@ export class HeldKeys {
     }
   }
 
-  /** Everything before `offset` is in the target for good; `all`: and whatever else was written, at `offset` itself too. */
-  acked(offset: number, all: boolean): void {
+  /**
+   * Everything before `offset` is in the target; `all`: and whatever else was written, at `offset` itself too. It will not come back with less
+   * than what is before `forGood`.
+   */
+  acked(offset: number, all: boolean, forGood: number): void {
+    if (this.#past.length > 0) this.#past = this.#past.filter(({ doneBehind }) => doneBehind >= forGood);
     if (this.#written.length === 0) return;
     this.#written = this.#written.filter(({ held, doneBehind }) => {
       if (doneBehind >= offset && !all) return true;
       this.#bytes -= bytesOf(held.value as KeyValue);
+      const { db, key, since } = held;
+      if (doneBehind >= forGood) this.#past.push({ place: { db, key }, since, doneBehind });
       return false;
     });
   }
 
-  /** The target has everything before `offset`, and the stream goes on there: what was written behind it is held again. */
+  /** The target has everything before `offset`, and the stream goes on there: what was written behind it is held again, or read anew. */
   restart(offset: number): void {
+    this.#past = this.#past.filter(({ place, since, doneBehind }) => {
+      if (doneBehind >= offset) this.hold(place.db, place.key, since);
+      return doneBehind < offset;
+    });
     const written = this.#written;
     this.#written = [];
     for (const { held, doneBehind } of written) {

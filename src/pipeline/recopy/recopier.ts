@@ -260,7 +260,7 @@ export class Recopier {
    * acknowledged.
    */
   acked(offset: number, released: number, all: boolean): void {
-    this.#keys.acked(offset, all);
+    this.#keys.acked(offset, all, released);
     this.#expiries?.acked(released);
     if (this.#refused.size === 0) return;
     for (const each of this.#refused.keys()) if (each < offset) this.#refused.delete(each);

@@ -47,6 +47,11 @@ export class RedisTarget implements Target {
     return this.#lane.counters;
   }
 
+  /** The target has lost what it had done: this is what it has. */
+  recount(counters: Readonly<LaneCounters>): void {
+    Object.assign(this.#lane.counters, counters);
+  }
+
   /** Begins on a new connection; see Lane for `exact`. */
   attach(connection: Connection, exact: boolean, offset: number, db: number): void {
     this.#lane.attach(connection, exact, offset, db);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { History } from './history.ts';
+
+const counters = (commands: number) => ({ keys: 0, skipped: 0, commands, recopied: 0, split: 0 });
+
+/** Checkpoints at 10, 20 ... */
+function known(count: number): History {
+  const history = new History();
+  for (let n = 1; n <= count; n++) history.add({ offset: 10 * n, db: n % 3 }, counters(n));
+  return history;
+}
+
+describe('History', () => {
+  it('knows where the target was, with what was counted by then, and forgets what came behind', () => {
+    const history = known(5);
+    expect(history.backTo(30)).toEqual({ offset: 30, db: 0, named: 30, counters: counters(3) });
+    expect([history.backTo(40), history.backTo(25)]).toEqual([undefined, undefined]);
+    history.add({ offset: 20, db: 2 }, counters(9));
+    expect(history.backTo(20)?.counters.commands).toBe(2);
+  });
+
+  it('forgets what is too old, and says from where on the rest is needed', () => {
+    const history = known(5);
+    expect([history.forget(5), history.forget(31), history.backTo(30)]).toEqual([10, 40, undefined]);
+    expect(history.forget(51)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('keeps the last checkpoint of the snapshot as the stream’s beginning', () => {
+    const history = known(3);
+    history.beginStream(37);
+    history.add({ offset: 50, db: 4 }, counters(4));
+    expect([history.forget(0), history.backTo(20)]).toEqual([37, undefined]);
+    expect(history.backTo(30)).toMatchObject({ offset: 37, db: 0, counters: { commands: 3 } });
+  });
+
+  it('is bounded', () => {
+    const history = known(100_000);
+    expect([history.forget(0), history.backTo(10)]).toEqual([10 * (100_000 - 16_384 + 1), undefined]);
+    expect(history.backTo(999_990)?.counters.commands).toBe(99_999);
+  });
+});
