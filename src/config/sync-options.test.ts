@@ -221,10 +221,11 @@ describe('several servers at one address', () => {
     expect(() => resolveSyncOptions({ ...plain, fromAddressMap: 'a:1=b' })).toThrow(/address-map/);
   });
 
-  it('takes a proxy for a target only', () => {
-    expect(resolveSyncOptions({ ...plain, toTopology: 'proxy' }).toTopology).toBe('proxy');
-    for (const fromTopology of ['proxy', 'aliyun-proxy', 'tencent-proxy'] as const) {
-      expect(() => resolveSyncOptions({ ...plain, fromTopology })).toThrow(/PSYNC.*naru scan/);
-    }
+  it('takes a proxy for a proxy', () => {
+    const read = resolveSyncOptions({ ...plain, toTopology: 'proxy', fromTopology: 'aliyun-proxy' });
+    expect([read.toTopology, read.fromTopology]).toEqual(['proxy', 'aliyun-proxy']);
+    expect(() => resolveSyncOptions({ ...plain, toTopology: 'aliyun-proxy' as 'proxy' })).toThrow(
+      /to-topology.*standalone, sentinel, cluster, proxy$/,
+    );
   });
 });

@@ -75,7 +75,6 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
   const given = options as Readonly<Record<string, unknown>>;
   refuseUnknown('sync', given, OBJECT_KEYS);
   const values = readOptions('sync', given, origins);
-  refuseProxyAsSource(values);
   const from = withCredentials('from', values, origins);
   const to = withCredentials('to', values, origins);
   const fromTls = readTls('from', from, options.fromTls, values, origins);
@@ -84,13 +83,6 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
   const run = RUN_KEYS.map((key) => [key, values[key]]);
   const { fromAddressMap, toAddressMap } = values;
   return { ...Object.fromEntries(run), from, to, fromTls, toTls, fromAddressMap, toAddressMap };
-}
-
-/** The options have it for a scan. */
-function refuseProxyAsSource({ fromTopology }: OptionValues): void {
-  if (!fromTopology?.endsWith('proxy')) return;
-  const sentence = `sync can not copy from a proxy (--from-topology ${fromTopology}), which passes no PSYNC on: naru scan can`;
-  throw new NaruError('CONFIG_INVALID', sentence, { side: 'config' });
 }
 
 const libraryNames = (command: CommandName): OptionName[] =>

@@ -113,7 +113,8 @@ export class Migration {
   // ---- the beginning
 
   async #find(): Promise<void> {
-    const { from, to } = this.#options;
+    const { from, to, fromTopology } = this.#options;
+    if (fromTopology?.endsWith('proxy')) throw proxyAsSource(fromTopology);
     if (from.db !== 0 || to.db !== 0) {
       this.#warn(
         'DATABASE_IGNORED',
@@ -364,6 +365,12 @@ export class Migration {
     this.#told.add(key);
     this.#emit({ event: 'warning', code, message });
   }
+}
+
+/** A proxy that nobody called one is asked for PSYNC like any server. */
+function proxyAsSource(kind: string): NaruError {
+  const text = `sync can not copy from a proxy (--from-topology ${kind}): none passes PSYNC on; naru scan reads its keys`;
+  return new NaruError('CONFIG_INVALID', text, { side: 'config' });
 }
 
 function stoppedEarly(): NaruError {

@@ -21,6 +21,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type KeyPlaces, keyTable } from './apsara/routes.ts';
 import { Session } from './apsara/session.ts';
 import { type RedisCluster, SLOTS } from './cluster.ts';
+import { RespClient } from './resp-client.ts';
 
 export interface ApsaraOptions {
   /** SCAN without a shard; older proxies have ISCAN alone */
@@ -88,6 +89,11 @@ export class ApsaraProxy {
 
   get url(): string {
     return `redis://${this.host}:${this.port}`;
+  }
+
+  /** A connection of one's own; close it. */
+  connect(): Promise<RespClient> {
+    return RespClient.connect({ host: this.host, port: this.port });
   }
 
   /** Closes all connections of clients, as a proxy does that is replaced. */

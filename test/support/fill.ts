@@ -148,7 +148,11 @@ const makers: Record<FillType, (recipe: Recipe) => Arg[][]> = {
  * Makes `keys` keys of all types in turn, small and large, a tenth of them with an expiry far in the future, and one function library
  * where the server knows functions. The same seed makes the same data (but for times).
  */
-export async function fill(server: RedisServer, keys: number, options: FillOptions = {}): Promise<void> {
+export async function fill(
+  server: Pick<RedisServer, 'connect'>,
+  keys: number,
+  options: FillOptions = {},
+): Promise<void> {
   const { seed = 1, databases = 3, largeElements = 700, prefix = 'fill' } = options;
   const types = options.types ?? (Object.keys(makers) as FillType[]);
   const random = new Random(seed);
