@@ -11,6 +11,9 @@ const NODE_ENTRIES_MAX = 100;
 /** In front of the nodes: their number. */
 const ROOM = 5;
 
+/** Roughly what a pending entry takes, twice told. */
+const PENDING_BYTES = 48;
+
 const FLAG_DELETED = 1n;
 const FLAG_SAME_FIELDS = 2n;
 
@@ -60,6 +63,7 @@ export class StreamWriter implements ValueSink {
   #nodes = 0;
   #node: Entry[] = [];
   #nodeBytes = 0;
+  #groupBytes = 0;
   #parts: Buffer[] = [];
   #partsLeft = 0;
   #meta: StreamMeta | undefined;
@@ -71,7 +75,13 @@ export class StreamWriter implements ValueSink {
     this.type = types.find((type) => readsType(readable, type)) ?? t.TYPE_STREAM_LISTPACKS;
   }
 
+  /** What is not in the buffer yet: the node under way, and the groups. */
+  get heldBytes(): number {
+    return this.#nodeBytes + this.#groupBytes;
+  }
+
   begin(): void {
+    this.#groupBytes = 0;
     this.#out.begin(ROOM);
     this.#nodes = 0;
     this.#node = [];
@@ -121,6 +131,7 @@ export class StreamWriter implements ValueSink {
   }
 
   streamConsumer(name: Buffer, seenAtMs: number, activeAtMs: number): void {
+    this.#groupBytes += name.length + PENDING_BYTES;
     this.#groups.at(-1)?.consumers.push({ name, seenAtMs, activeAtMs, pending: [] });
   }
 

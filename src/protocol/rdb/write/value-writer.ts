@@ -40,6 +40,11 @@ export class ValueWriter implements ValueSink {
     return this.#out.end;
   }
 
+  /** Bytes so far, of a stream roughly. */
+  get bytes(): number {
+    return this.#out.end + (this.#sink === this.#stream ? this.#stream.heldBytes : 0);
+  }
+
   /** `expiring`: fields of the hash may expire. */
   begin(kind: ValueKind, expiring = false): void {
     if (kind === 'string') this.#sink = this.#string;

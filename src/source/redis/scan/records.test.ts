@@ -61,8 +61,8 @@ describe('RecordWriter', () => {
     records.version(80);
     records.again();
     records.again();
-    records.part(true);
-    records.part(false);
+    records.part('first');
+    records.part('last');
     records.gone(long, 0, 70);
     records.end();
     drain(records);
@@ -73,8 +73,8 @@ describe('RecordWriter', () => {
       `${'k'.repeat(100)} 1999999999999 0 6 he`,
       'naru:version=80',
       'naru:again=',
-      'naru:part=1',
-      'naru:part=0',
+      'naru:part=first',
+      'naru:part=last',
       `naru:gone=${'k'.repeat(70)}`,
       'finish',
     ]);

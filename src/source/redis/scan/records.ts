@@ -111,9 +111,9 @@ export class RecordWriter {
     this.#field('naru:again', '');
   }
 
-  /** The next entry is a part of its key's value; `more`: another will come. */
-  part(more: boolean): void {
-    this.#field('naru:part', more ? '1' : '0');
+  /** The next entry is a part of its key's value. `none` stands alone: the parts before it are of no use. */
+  part(place: 'first' | 'more' | 'last' | 'none'): void {
+    this.#field('naru:part', place);
   }
 
   /** Nothing more will come. */

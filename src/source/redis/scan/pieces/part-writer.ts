@@ -1,0 +1,81 @@
+import type { Readable } from '../../../../protocol/rdb/transcode/readable.ts';
+import type { ValueKind } from '../../../../protocol/rdb/value-sink.ts';
+import { ValueWriter } from '../../../../protocol/rdb/write/value-writer.ts';
+import type { RecordWriter } from '../records.ts';
+
+/**
+ * One value on its way into the records: as one entry if it is small, otherwise in parts of about `partBytes`, each an entry of the same key with
+ * some of the elements. What was begun and can not be finished is told as such (`naru:part` = none).
+ */
+export class PartWriter {
+  readonly value: ValueWriter;
+  readonly #records: RecordWriter;
+  readonly #partBytes: number;
+  #key: Buffer = Buffer.alloc(0);
+  #expireAtMs = -1;
+  #kind: ValueKind = 'string';
+  #expiring = false;
+  #parts = 0;
+
+  constructor(records: RecordWriter, readable: Readable, partBytes: number) {
+    this.#records = records;
+    this.#partBytes = partBytes;
+    this.value = new ValueWriter(readable);
+  }
+
+  /** Parts that were written. */
+  get parts(): number {
+    return this.#parts;
+  }
+
+  /** What is held is as much as a part. */
+  get full(): boolean {
+    return this.value.bytes >= this.#partBytes;
+  }
+
+  begin(key: Buffer, expireAtMs: number, kind: ValueKind, expiring = false): void {
+    this.abandon();
+    this.#key = key;
+    this.#expireAtMs = expireAtMs;
+    this.#kind = kind;
+    this.#expiring = expiring;
+    this.value.begin(kind, expiring);
+  }
+
+  /** What is held becomes a part; resolves when there is room for more. */
+  async part(): Promise<void> {
+    this.#records.part(this.#parts === 0 ? 'first' : 'more');
+    this.#write();
+    this.#parts++;
+    this.value.begin(this.#kind, this.#expiring);
+    await this.#records.room();
+  }
+
+  end(): void {
+    if (this.#parts > 0) this.#records.part('last');
+    this.#write();
+    this.#parts = 0;
+  }
+
+  /** The parts that were written are of no use. */
+  abandon(): void {
+    if (this.#parts > 0) this.#records.part('none');
+    this.#parts = 0;
+  }
+
+  #write(): void {
+    const { value } = this;
+    const key = this.#key;
+    value.end();
+    this.#records.entry(
+      key,
+      0,
+      key.length,
+      this.#expireAtMs,
+      value.type,
+      value.buf,
+      value.start,
+      value.bufEnd,
+    );
+  }
+}
