@@ -135,7 +135,7 @@ export class Pump {
     if (this.#phase === 'snapshot') {
       this.#rdbEnd = undefined;
       this.#walker.restart(offset, db);
-      this.#options.snapshot.db = db;
+      this.#options.snapshot.restart(db);
     } else {
       this.#commands.restart(offset);
       this.#options.stream.restart(offset, db, doneTo);

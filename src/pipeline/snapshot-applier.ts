@@ -1,14 +1,18 @@
+import { PART_FIELD } from '../protocol/rdb/information.ts';
 import type { EntryView, Flavour, RdbSink } from '../protocol/rdb/sink.ts';
 import { TYPE_HASH_METADATA_PRE_GA } from '../protocol/rdb/types.ts';
 import type { ValueSink } from '../protocol/rdb/value-sink.ts';
 import type { Target } from '../target/target.ts';
 import type { ExpiryWatch } from './expiry/expiry-watch.ts';
+import { PartJoiner } from './part-joiner.ts';
 
 export interface SnapshotApplierOptions {
   /** copy functions */
   functions: boolean;
   /** is told what expires */
   expiries?: ExpiryWatch | undefined;
+  /** see PartJoiner; a snapshot of the source's own has none */
+  onUnjoined?: ((db: number, key: Buffer) => void) | undefined;
 }
 
 /** Gives the entries of a snapshot to a target. */
@@ -24,10 +28,18 @@ export class SnapshotApplier implements RdbSink {
   /** keys that the source says it has, where it says so */
   expectedKeys = 0;
   #flavour: Flavour = 'redis';
+  readonly #parts: PartJoiner;
 
   constructor(target: Target, options: SnapshotApplierOptions) {
     this.#target = target;
     this.#options = options;
+    this.#parts = new PartJoiner({ open: (entry) => this.#openBig(entry), onUnjoined: options.onUnjoined });
+  }
+
+  /** The target begins anew at a place in database `db`. */
+  restart(db: number): void {
+    this.db = db;
+    this.#parts.restart();
   }
 
   header(version: number, flavour: Flavour): void {
@@ -46,11 +58,19 @@ export class SnapshotApplier implements RdbSink {
   }
 
   entry(entry: EntryView): void {
+    if (this.#parts.expected) {
+      this.#parts.entry(entry, this.#flavour);
+      return;
+    }
     if (mayExpire(entry)) this.#options.expiries?.entry(entry, this.#flavour, false);
     this.#target.entry(entry);
   }
 
   bigEntry(entry: EntryView): ValueSink {
+    return this.#parts.expected ? this.#parts.sink(entry) : this.#openBig(entry);
+  }
+
+  #openBig(entry: EntryView): ValueSink {
     if (mayExpire(entry)) this.#options.expiries?.entry(entry, this.#flavour, true);
     return this.#target.bigEntry(entry);
   }
@@ -60,11 +80,17 @@ export class SnapshotApplier implements RdbSink {
     else this.leftOut++;
   }
 
-  aux(): void {}
+  aux(name: string, value: Buffer): void {
+    if (name === PART_FIELD) this.#parts.told(value.toString('latin1'));
+  }
+
   slotInfo(): void {}
   moduleAux(): void {}
   keyMeta(): void {}
-  finish(): void {}
+
+  finish(): void {
+    this.#parts.abandon();
+  }
 }
 
 /** The key, or fields of it. */

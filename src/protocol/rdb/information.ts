@@ -6,7 +6,12 @@ import { keyMetaName, moduleName } from './module-name.ts';
 import type { RdbSink } from './sink.ts';
 import * as t from './types.ts';
 
+/** A field that belongs to the entry behind it; what it says is Naru's own. */
+export const PART_FIELD = 'naru:part';
+
 export class Information {
+  /** What was read last stands before an entry, and one can not go back to the place between them. */
+  isPrefix = false;
   /** The database that was selected last. */
   db = 0;
   /** How many bytes, from the opcode on, an item needs at least that was not whole. */
@@ -23,6 +28,7 @@ export class Information {
   /** Reads what belongs to the opcode at `pos`. Returns the position behind it, or -1 if it is not whole. */
   read(buf: Buffer, pos: number, end: number, base: number): number {
     const opcode = buf[pos] as number;
+    this.isPrefix = false;
     if (opcode === t.OP_AUX) return this.#aux(buf, pos, end, base);
     if (opcode === t.OP_FUNCTION_2) return this.#function(buf, pos, end, base);
     if (opcode === t.OP_FUNCTION_PRE_GA) {
@@ -69,6 +75,7 @@ export class Information {
     if (!string.read(buf, pos + 1, end, base + pos)) return this.#lacks(string.next - pos);
     const name = string.buf.toString('latin1', string.start, string.end);
     if (!string.read(buf, string.next, end, base + pos)) return this.#lacks(string.next - pos);
+    this.isPrefix = name === PART_FIELD;
     this.#sink.aux(name, Buffer.from(string.buf.subarray(string.start, string.end)));
     return string.next;
   }

@@ -11,7 +11,7 @@
  *     begin('module')  one element: the raw bytes                end
  *
  * where an element comes whole (`element`) or, if it is larger than the decoder's bound, as `elementLength` followed by `elementPart`s
- * that add up to it. The raw bytes of a module's value have no known length: they come as `elementPart`s alone. Integers come as decimal text.
+ * that add up to it. What has no known length (the raw bytes of a module's value, a string that is read in pieces) comes as `elementPart`s alone. Integers come as decimal text.
  */
 export type ValueKind = 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream' | 'module';
 
@@ -48,4 +48,6 @@ export interface ValueSink {
   /** A pending entry of the consumer before it. The message itself may have been deleted. */
   streamPending(ms: bigint, seq: bigint, deliveredAtMs: number, deliveries: number): void;
   end(): void;
+  /** There will be no end: what was made of the value so far is removed. Between two elements only. */
+  abandon?(): void;
 }

@@ -347,7 +347,7 @@ export class RdbWalker {
     const next = this.#told.read(buf, pos, end, this.#base);
     if (next < 0) return this.#known(next);
     this.#view.db = this.#told.db;
-    return this.#boundary(next);
+    return this.#told.isPrefix ? next : this.#boundary(next);
   }
 
   /** Redis 8: number of classes, then each of them */

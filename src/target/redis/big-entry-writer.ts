@@ -40,12 +40,13 @@ export function bigEntryWriter(lane: LaneWriter, entry: EntryView, options: BigE
   const { db, offset, expireAtMs } = entry;
   const commands = new LaneCommands(lane, db, offset);
   commands.write(Kind.PART, removeCommand(dialect), part);
-  const rebuild = new Rebuild(commands, part, dialect);
+  const rebuild: ValueSink = new Rebuild(commands, part, dialect);
   const rebuildEnd = rebuild.end.bind(rebuild);
   rebuild.end = () => {
     rebuildEnd();
     lane.whenAnswered(() => finish(commands, part, key, expireAtMs, options));
   };
+  rebuild.abandon = () => commands.write(Kind.PART, removeCommand(dialect), part);
   return rebuild;
 }
 

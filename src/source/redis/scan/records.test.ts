@@ -61,8 +61,12 @@ describe('RecordWriter', () => {
     records.version(80);
     records.again();
     records.again();
-    records.part('first');
-    records.part('last');
+    records.part(true);
+    records.part(true);
+    records.part(false);
+    records.dropParts();
+    records.part(true);
+    records.dropParts();
     records.gone(long, 0, 70);
     records.end();
     drain(records);
@@ -74,7 +78,10 @@ describe('RecordWriter', () => {
       'naru:version=80',
       'naru:again=',
       'naru:part=first',
+      'naru:part=more',
       'naru:part=last',
+      'naru:part=first',
+      'naru:part=none',
       `naru:gone=${'k'.repeat(70)}`,
       'finish',
     ]);

@@ -32,6 +32,7 @@ export class RecordWriter {
   #version = 0;
   #db = 0;
   #again = false;
+  #partsOpen = false;
 
   /** `waitingMax`: bytes that may wait in the spool for its reader, before `hasRoom` says no. */
   constructor(spool: Spool, waitingMax: number) {
@@ -111,9 +112,18 @@ export class RecordWriter {
     this.#field('naru:again', '');
   }
 
-  /** The next entry is a part of its key's value. `none` stands alone: the parts before it are of no use. */
-  part(place: 'first' | 'more' | 'last' | 'none'): void {
+  /** The next entry is a part of its key's value; `more`: another will come. */
+  part(more: boolean): void {
+    const place = this.#partsOpen ? (more ? 'more' : 'last') : 'first';
+    this.#partsOpen = more;
     this.#field('naru:part', place);
+  }
+
+  /** What came of a key in parts is void: it has vanished, or comes again from its beginning. */
+  dropParts(): void {
+    if (!this.#partsOpen) return;
+    this.#partsOpen = false;
+    this.#field('naru:part', 'none');
   }
 
   /** Nothing more will come. */

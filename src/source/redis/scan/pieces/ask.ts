@@ -2,7 +2,7 @@ import { NaruError } from '../../../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../../../net/client.ts';
 import type { Reply } from '../../../../protocol/resp/reply.ts';
 
-/** The key is of another type than the one it was read as. */
+/** The key is of another type than the one it was read as, is gone, or a group of it is: it has to be read anew. */
 export class TypeChanged extends Error {}
 
 /** What passes: the same may be asked again. */
@@ -45,7 +45,7 @@ export async function askIfKnown(
 
 /** What a refusal means. */
 export function refusalOf(client: RespClient, { code, text }: ServerError, args: readonly unknown[]): Error {
-  if (code === 'WRONGTYPE') return new TypeChanged(text);
+  if (code === 'WRONGTYPE' || code === 'NOGROUP' || /no such key/i.test(text)) return new TypeChanged(text);
   const { side, node } = client.connection;
   const command = String(args[0]);
   if (PASSING.has(code)) return new NaruError('LINK_LOST', `The source answers: ${text}`, { side, node });

@@ -44,7 +44,7 @@ export class PartWriter {
 
   /** What is held becomes a part; resolves when there is room for more. */
   async part(): Promise<void> {
-    this.#records.part(this.#parts === 0 ? 'first' : 'more');
+    this.#records.part(true);
     this.#write();
     this.#parts++;
     this.value.begin(this.#kind, this.#expiring);
@@ -52,14 +52,14 @@ export class PartWriter {
   }
 
   end(): void {
-    if (this.#parts > 0) this.#records.part('last');
+    if (this.#parts > 0) this.#records.part(false);
     this.#write();
     this.#parts = 0;
   }
 
   /** The parts that were written are of no use. */
   abandon(): void {
-    if (this.#parts > 0) this.#records.part('none');
+    this.#records.dropParts();
     this.#parts = 0;
   }
 
