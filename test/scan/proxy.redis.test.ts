@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApsaraProxy } from '../support/apsara-proxy.ts';
 import { RedisCluster } from '../support/cluster.ts';
+import { differences, stateOf } from '../support/cluster-state.ts';
+import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
+import { RedisServer } from '../support/redis-server.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'naru-scan-proxy-'));
 let source: ApsaraProxy;
@@ -23,11 +26,42 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
+const shardsOf = ({ cluster }: ApsaraProxy): RedisServer[] => cluster.nodes.map(({ server }) => server);
+
+async function flush(proxy: ApsaraProxy): Promise<void> {
+  for (const shard of shardsOf(proxy)) await shard.call('FLUSHALL');
+}
+
 async function failed(...args: string[]): Promise<{ code: number | null; stderr: string }> {
   const naru = Naru.start([...args, '--dir', dir]);
   const { code } = await naru.exited;
   return { code, stderr: naru.stderr };
 }
+
+describe('sync to a proxy', () => {
+  it('moves one server into the shards, without being told what the target is', async () => {
+    const server = await RedisServer.start();
+    try {
+      await fill(server, 600, { databases: 1 });
+      const args = [
+        'sync',
+        '--from',
+        server.url,
+        '--to',
+        target.url,
+        '--functions',
+        'skip',
+        '--until-synced',
+      ];
+      const naru = Naru.start([...args, '--dir', dir, '--json']);
+      expect(await naru.exited, naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
+      expect(differences(await stateOf([server]), await stateOf(shardsOf(target)))).toEqual([]);
+    } finally {
+      await server.stop();
+      await flush(target);
+    }
+  });
+});
 
 describe('sync from a proxy', () => {
   const sync = (...args: string[]) =>
