@@ -85,7 +85,7 @@ export async function readOffset(client: RespClient): Promise<number> {
 }
 
 /** Lines such as `db0:keys=5,expires=1,avg_ttl=0`. */
-function readKeyspace(info: Map<string, string>): Map<number, number> {
+export function readKeyspace(info: Map<string, string>): Map<number, number> {
   const keyspace = new Map<number, number>();
   for (const [name, value] of info) {
     const db = /^db(\d+)$/.exec(name);

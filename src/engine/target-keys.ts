@@ -4,12 +4,13 @@ import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
 import type { TlsOptions } from '../net/connection.ts';
+import { parseInfo } from '../net/info.ts';
 import { Outage } from '../net/outage.ts';
 import { keySlot } from '../net/topology/slot.ts';
 import { nodeEndpoint, sameRoutes, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
-import { ask } from './facts.ts';
+import { ask, readKeyspace } from './facts.ts';
 
 export interface TargetKeysOptions {
   /** the address as it was given */
@@ -57,6 +58,21 @@ export class TargetKeys {
    */
   async each(wanted: (slot: number) => boolean, take: (keys: Buffer[]) => Promise<void>): Promise<void> {
     await this.#visit((client) => this.#scan(client, wanted, take));
+  }
+
+  /** The same for all keys of all databases. Rejects with SWEEP_IMPOSSIBLE where the target is a proxy. */
+  async eachInAll(take: (db: number, keys: Buffer[]) => Promise<void>): Promise<void> {
+    await this.#visit(async (client) => {
+      const keyspace = readKeyspace(parseInfo(String(await ask(client, 'INFO', 'keyspace'))));
+      for (const db of keyspace.keys()) {
+        await ask(client, 'SELECT', db);
+        await this.#scan(
+          client,
+          () => true,
+          (keys) => take(db, keys),
+        );
+      }
+    });
   }
 
   /** Removes the keys of some slots. */
@@ -120,9 +136,8 @@ export class TargetKeys {
 
 function serversOf({ kind, nodes }: Topology): readonly TopologyNode[] {
   if (kind === 'proxy') {
-    const text =
-      'A proxy does not let keys be looked for, which slots that move, or a FLUSHALL, at the source need';
-    throw new NaruError('TARGET_REJECTED', text, { side: 'target' });
+    const text = 'The target is a proxy, which does not let keys be looked for';
+    throw new NaruError('SWEEP_IMPOSSIBLE', text, { side: 'target' });
   }
   return kind === 'cluster'
     ? nodes.filter(({ role, slots }) => role === 'master' && slots.length > 0)

@@ -52,6 +52,12 @@ const table = {
     exit: 1,
     advice: 'The source does not tell its keys: name them in a file, --keys-file.',
   },
+  SWEEP_IMPOSSIBLE: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'Keys that were removed at the source while nobody was told of it stay in the target: give the address of the servers behind the proxy, or remove them yourself.',
+  },
   SOURCE_LOADING: { policy: 'retry', exit: 1, advice: 'Wait until the source has loaded its data.' },
   SOURCE_NO_MASTER: {
     policy: 'retry',
