@@ -7,9 +7,12 @@ export interface ScanWalk {
   readonly name: string;
   /** The command for the next step, without the reader's options: `SCAN cursor COUNT n`, `ISCAN 1 cursor COUNT n`, `SCAN cursor COUNT n NODEID`. */
   step(cursor: string, count: number): (string | number)[];
+  /** What asks the server that is walked for its INFO: to another process its cursors mean nothing. Absent where nobody knows who would answer. */
+  readonly info?: readonly (string | number)[];
 }
 
 export const plainWalk: ScanWalk = {
   name: '',
   step: (cursor, count) => ['SCAN', cursor, 'COUNT', count],
+  info: ['INFO', 'server'],
 };

@@ -10,7 +10,8 @@ import { openClient, type RespClient } from '../../../net/client.ts';
 import { parseGroup } from '../../../net/group-url.ts';
 import { discover } from '../../../net/topology/discover.ts';
 import type { Topology, TopologyName } from '../../../net/topology/topology.ts';
-import type { ScanWalk } from './cursors.ts';
+import { plainWalk, type ScanWalk } from './cursors.ts';
+import { askProcesses } from './process.ts';
 import { findWalks } from './proxy-walks.ts';
 
 const find = (url: string, override?: TopologyName): Promise<Topology> =>
@@ -78,6 +79,19 @@ describe('before the shards of a cluster, a proxy as Alibaba Cloud has it', () =
       return all;
     });
     expect(found.sort()).toEqual(keys.sort());
+  });
+
+  it('says which processes are walked, where their shards can be named', async () => {
+    const ids = await Promise.all(
+      cluster.nodes.map(async ({ server }) => (await server.info('server')).get('run_id')),
+    );
+    const walks = await walksOf(proxy.url);
+    const plain = await walksOf(proxy.url, 'tencent-proxy');
+    await connected(proxy.url, async (client) => {
+      expect(await askProcesses(client, walks)).toBe(ids.join(','));
+      expect(await askProcesses(client, plain)).toBe('');
+      expect(await askProcesses(client, [plainWalk])).toBe(ids[0]);
+    });
   });
 
   it('is asked for one shard after the other where it does not count them', async () => {

@@ -38,7 +38,7 @@ export async function findWalks(client: RespClient, { kind, proxy }: Topology): 
 }
 
 async function plainWalks(client: RespClient, tried: string[]): Promise<ScanWalk[] | undefined> {
-  return (await takes(client, plainWalk, tried)) ? [plainWalk] : undefined;
+  return (await takes(client, wholeWalk, tried)) ? [wholeWalk] : undefined;
 }
 
 /** `ISCAN shard cursor COUNT n`, shards counted from 0. */
@@ -50,9 +50,13 @@ async function aliyunWalks(client: RespClient, tried: string[]): Promise<ScanWal
   return walks;
 }
 
+/** Of all servers behind it. */
+const wholeWalk: ScanWalk = { name: '', step: plainWalk.step };
+
 const shardWalk = (shard: number): ScanWalk => ({
   name: String(shard),
   step: (cursor, count) => ['ISCAN', shard, cursor, 'COUNT', count],
+  info: ['IINFO', shard, 'server'],
 });
 
 /** `nodecount` of INFO; a proxy without that is asked for one shard after the other, until one is refused. */
@@ -92,6 +96,7 @@ function isMaster(flags: readonly string[]): boolean {
 const nodeWalk = (id: string): ScanWalk => ({
   name: id,
   step: (cursor, count) => ['SCAN', cursor, 'COUNT', count, id],
+  info: ['INFO', 'server', id],
 });
 
 /** Whether the first step is answered. Where the proxy hangs up, nothing else can be asked. */
