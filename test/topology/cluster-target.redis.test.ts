@@ -1,5 +1,6 @@
 /** From one server to a cluster whose slots and nodes move while it is written to. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { keySlot } from '../../src/net/topology/slot.ts';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
 import { functionsOf } from '../support/cluster-state.ts';
 import { fill } from '../support/fill.ts';
@@ -29,6 +30,11 @@ async function cutWriters({ server }: ClusterNode): Promise<void> {
   for (const client of clients.filter((line) => line.includes(' name=naru:'))) {
     await server.call('CLIENT', 'KILL', 'ID', /^id=(\d+)/.exec(client)?.[1] as string);
   }
+}
+
+/** Commands that a node has run. */
+async function callsOf({ server }: ClusterNode): Promise<number> {
+  return Number((await server.info('stats')).get('total_commands_processed'));
 }
 
 describe('a cluster as target', { timeout: 90_000 }, () => {
@@ -167,6 +173,47 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await cluster.killMaster(third);
     await naru.untilEvent('synced');
     await writer.stop();
+    await rig.endsEqual(naru, await ownersOf(cluster));
+  });
+
+  it.each([
+    'fail',
+    'skip',
+  ] as const)('meets no keys of its own making with --on-conflict %s', async (policy) => {
+    const slow = {
+      'rdb-key-save-delay': '1000',
+      'repl-diskless-sync': 'yes',
+      'repl-diskless-sync-delay': '0',
+    };
+    const { rig, cluster } = await rigged({ masters: 3, nodeTimeoutMs: 15_000 }, slow);
+    const foreign = policy === 'skip' ? ['str:1', 'str:2', 'str:3'] : [];
+    const large = Array.from({ length: 3000 }, (_, n) => ['RPUSH', 'large', `${n}`.padEnd(100)]);
+    await rig.source.pipeline([...large, ...foreign.map((key) => ['SET', key, 'ours'])]);
+    for (const key of foreign) {
+      const node = await cluster.masterOf(keySlot(Buffer.from(key), 0, key.length));
+      await node.server.call('SET', key, 'theirs');
+    }
+    const naru = rig.sync('--on-conflict', policy, '--big-key-size', '64KiB');
+    const keys = (): number => naru.eventsOf('progress').at(-1)?.keys ?? 0;
+    const [first, second, third] = (await cluster.masters()) as [ClusterNode, ClusterNode, ClusterNode];
+    for (const at of [50, 500, 1000]) {
+      await until('keys in the target', async () => keys() > at);
+      // What this one has not answered holds up what the others have.
+      await third.server.kill('SIGSTOP');
+      const commands = await callsOf(first);
+      await until('entries that are answered', async () => (await callsOf(first)) > commands + 20);
+      await cutWriters(first);
+      await cutWriters(second);
+      await third.server.kill('SIGCONT');
+      await cutWriters(third);
+    }
+    await naru.untilEvent('synced');
+    const retries = naru.eventsOf('error').map(({ code }) => code);
+    expect(retries.length).toBeGreaterThan(1);
+    const dbsize = Number(await rig.source.call('DBSIZE'));
+    const { keys: copied, skipped } = naru.eventsOf('snapshot_done')[0] as { keys: number; skipped: number };
+    expect({ copied, skipped }).toEqual({ copied: dbsize - foreign.length, skipped: foreign.length });
+    for (const key of foreign) await rig.source.call('SET', key, 'theirs');
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 

@@ -9,6 +9,7 @@ import type { OnConflict } from '../target.ts';
 import type { Dialect } from './dialect.ts';
 import { Kind } from './in-flight.ts';
 import type { LaneWriter } from './lane-writer.ts';
+import { RENAME_AGAIN } from './write-again.ts';
 
 /** Names of keys that hold a large entry while it is being written begin so. Nobody else should write them. */
 export const PART_PREFIX = 'naru:part:';
@@ -21,6 +22,8 @@ export interface BigEntryOptions {
   readonly losses: Losses;
   /** it is copied again, as part of the stream */
   readonly recopy?: boolean;
+  /** it was given before, and may have been written */
+  readonly again?: boolean;
 }
 
 /**
@@ -73,14 +76,16 @@ function finish(
   part: Buffer,
   key: Buffer,
   expireAtMs: number,
-  { onConflict, dialect, recopy }: BigEntryOptions,
+  { onConflict, dialect, recopy, again }: BigEntryOptions,
 ): void {
   const expires = expireAtMs >= 0;
   if (expires) commands.write(Kind.PART, 'PEXPIREAT', part, String(Math.max(expireAtMs, 1)));
   if (onConflict === 'overwrite') {
     commands.write(expires ? Kind.RENAME_EXPIRING : recopy ? Kind.RECOPY : Kind.ENTRY, 'RENAME', part, key);
   } else {
-    commands.write(expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW, 'RENAMENX', part, key);
+    const kind = expires ? Kind.RENAME_EXPIRING : Kind.RENAME_NEW;
+    if (again) commands.write(kind, 'EVAL', RENAME_AGAIN, '1', key, part);
+    else commands.write(kind, 'RENAMENX', part, key);
     commands.write(Kind.PART, removeCommand(dialect), part);
   }
 }

@@ -51,11 +51,13 @@ export class EntryWriter {
     this.#payload.version = payloadVersion(this.#dialect.readable, flavour, version);
   }
 
-  write(entry: EntryView): void {
+  /** `part`: it was given before and may have been written; names a key for that case, in the same slot. */
+  write(entry: EntryView, part?: string): void {
     const plain =
       entry.type === TYPE_STRING && entry.expireAtMs < 0 && entry.idleSeconds < 0 && entry.freq < 0;
     if (plain && this.#overwrite && this.#pairs.add(entry)) return;
-    this.#write(entry, this.#overwrite, entry.type === TYPE_MODULE_2 ? Kind.MODULE_ENTRY : Kind.ENTRY);
+    const kind = entry.type === TYPE_MODULE_2 ? Kind.MODULE_ENTRY : Kind.ENTRY;
+    this.#write(entry, this.#overwrite, kind, this.#overwrite ? undefined : part);
   }
 
   /** In the place of whatever the key holds, as part of the stream. */
@@ -77,7 +79,7 @@ export class EntryWriter {
     this.#lane.end(Kind.FUNCTION, 1, offset);
   }
 
-  #write(entry: EntryView, replace: boolean, kind: Kind): void {
+  #write(entry: EntryView, replace: boolean, kind: Kind, part?: string): void {
     if (entry.type === TYPE_MODULE_2 && !this.#dialect.refusesModules) {
       const type = moduleName(bigLengthAt(entry.valueBuf, entry.valueStart));
       if (!maySendModule(this.#dialect, type)) {
@@ -91,8 +93,8 @@ export class EntryWriter {
       payload.buf = entry.valueBuf;
       payload.start = entry.valueStart;
       payload.end = entry.valueEnd;
-      this.#restore.write(entry, payload, replace, kind);
-    } else if (this.#transcode(entry)) this.#restore.write(entry, this.#transcoder, replace, kind);
+      this.#restore.write(entry, payload, replace, kind, part);
+    } else if (this.#transcode(entry)) this.#restore.write(entry, this.#transcoder, replace, kind, part);
   }
 
   /** False: there is nothing left to write. */

@@ -15,6 +15,7 @@ import { EntryWriter } from './entry-writer.ts';
 import { Kind } from './in-flight.ts';
 import { Lane } from './lane.ts';
 import type { LaneCounters, LaneListener } from './lane-options.ts';
+import { writeRemoval } from './removal.ts';
 
 export interface RedisTargetOptions {
   inFlightBytes: number;
@@ -140,11 +141,7 @@ export class RedisTarget implements Target {
   }
 
   remove(key: Buffer, db: number, offset: number): void {
-    const output = this.#lane.begin(db);
-    output.begin(2);
-    output.argText(this.#options.dialect.unlink ? 'UNLINK' : 'DEL');
-    output.arg(key, 0, key.length);
-    this.#lane.end(Kind.RECOPY, 1, offset);
+    writeRemoval(this.#lane, db, key, this.#options.dialect.unlink, offset);
   }
 
   hold(on: boolean): void {

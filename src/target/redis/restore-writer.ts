@@ -4,6 +4,7 @@ import { type Output, writeDecimal } from '../../protocol/resp/output.ts';
 import type { Dialect } from './dialect.ts';
 import { Kind } from './in-flight.ts';
 import type { LaneWriter } from './lane-writer.ts';
+import { RESTORE_AGAIN } from './write-again.ts';
 
 /** what stands behind a value in a payload: RDB version (2 bytes) and CRC-64 */
 const FOOTER_BYTES = 10;
@@ -42,12 +43,15 @@ export class RestoreWriter {
     this.#dialect = dialect;
   }
 
-  /** Key, expiry and hints of `entry` with the value of `payload`. */
-  write(entry: EntryView, payload: Payload, replace: boolean, kind: Kind): void {
+  /**
+   * Key, expiry and hints of `entry` with the value of `payload`. `part`: it may be there already, and is kept then; the name of a key for that, in
+   * the same slot.
+   */
+  write(entry: EntryView, payload: Payload, replace: boolean, kind: Kind, part?: string): void {
     const { absoluteTtl, replace: knowsReplace } = this.#dialect;
     if (replace && !knowsReplace) this.#delete(entry);
-    if (absoluteTtl) this.#absolute(entry, payload, replace, kind);
-    else this.#relative(entry, payload, replace && knowsReplace, kind);
+    if (absoluteTtl) this.#absolute(entry, payload, replace, kind, part);
+    else this.#relative(entry, payload, replace && knowsReplace, kind, part);
     // What exists and is kept must keep its expiry too: there the time left has to do.
     if (!absoluteTtl && replace && entry.expireAtMs >= 0) this.#expireAt(entry);
   }
@@ -70,14 +74,13 @@ export class RestoreWriter {
     output.argPart(footer, 0, FOOTER_BYTES);
   }
 
-  #absolute(entry: EntryView, payload: Payload, replace: boolean, kind: Kind): void {
+  #absolute(entry: EntryView, payload: Payload, replace: boolean, kind: Kind, part?: string): void {
     const output = this.#lane.begin(entry.db);
     const expires = entry.expireAtMs >= 0;
     const idle = entry.idleSeconds >= 0;
     const freq = entry.freq >= 0;
-    output.begin(4 + (replace ? 1 : 0) + (expires ? 1 : 0) + (idle ? 2 : 0) + (freq ? 2 : 0));
-    output.argText('RESTORE');
-    output.arg(entry.keyBuf, entry.keyStart, entry.keyEnd);
+    const options = (replace ? 1 : 0) + (expires ? 1 : 0) + (idle ? 2 : 0) + (freq ? 2 : 0);
+    this.#begin(output, entry, 2 + options, part);
     this.#time(output, entry);
     this.payload(output, payload);
     if (replace) output.argText('REPLACE');
@@ -93,16 +96,27 @@ export class RestoreWriter {
     this.#lane.end(kind, 1, entry.offset);
   }
 
-  #relative(entry: EntryView, payload: Payload, replace: boolean, kind: Kind): void {
+  #relative(entry: EntryView, payload: Payload, replace: boolean, kind: Kind, part?: string): void {
     const output = this.#lane.begin(entry.db);
-    output.begin(replace ? 5 : 4);
-    output.argText('RESTORE');
-    output.arg(entry.keyBuf, entry.keyStart, entry.keyEnd);
+    this.#begin(output, entry, replace ? 3 : 2, part);
     if (entry.expireAtMs < 0) output.argText('0');
     else this.#number(output, Math.max(entry.expireAtMs - Date.now(), 1));
     this.payload(output, payload);
     if (replace) output.argText('REPLACE');
     this.#lane.end(kind, 1, entry.offset);
+  }
+
+  /** Up to the key; `args` follow. */
+  #begin(output: Output, entry: EntryView, args: number, part: string | undefined): void {
+    output.begin(args + (part === undefined ? 2 : 5));
+    if (part === undefined) output.argText('RESTORE');
+    else {
+      output.argText('EVAL');
+      output.argText(RESTORE_AGAIN);
+      output.argText('1');
+    }
+    output.arg(entry.keyBuf, entry.keyStart, entry.keyEnd);
+    if (part !== undefined) output.argText(part);
   }
 
   #expireAt(entry: EntryView): void {

@@ -6,14 +6,16 @@ import { TYPE_MODULE_2 } from '../../../protocol/rdb/types.ts';
 import { ValueDecoder } from '../../../protocol/rdb/value-decoder.ts';
 import type { ValueSink } from '../../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
+import { Signal } from '../../../spool/signal.ts';
 import type { RawCommandSink, Target } from '../../target.ts';
-import { bigEntryWriter } from '../big-entry-writer.ts';
+import { bigEntryWriter, PART_PREFIX } from '../big-entry-writer.ts';
 import { Kind } from '../in-flight.ts';
 import { type LaneCounters, sumOfCounters } from '../lane-options.ts';
+import { writeRemoval } from '../removal.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
 import { Databases } from './databases.ts';
-import { argumentsOfKey, type FindsKeys, NO_SLOT, passesProxy, SEVERAL, slotOf } from './key-slots.ts';
+import { type FindsKeys, passesCluster, passesProxy, SEVERAL } from './key-slots.ts';
 import { Marks } from './marks.ts';
 import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
@@ -49,8 +51,11 @@ export class ClusterTarget implements Target {
   readonly #databases: Databases;
   #reached = 0;
   #db = 0;
+  /** offset of the snapshot's last entry that was given; -1: there is none, or the stream has begun */
+  #given = -1;
+  #againTo = 0;
   #acked = -1;
-  #waiting: (() => void)[] = [];
+  readonly #progressed = new Signal();
 
   constructor(options: ClusterTargetOptions, listener: ClusterListener) {
     this.#options = options;
@@ -68,7 +73,6 @@ export class ClusterTarget implements Target {
     return this.#options.slots ? 0 : BULK_BYTES_MAX;
   }
 
-  /** Totals of all lanes. */
   get counters(): LaneCounters {
     return sumOfCounters(this.#nodes.map(({ lane }) => lane.counters));
   }
@@ -87,6 +91,8 @@ export class ClusterTarget implements Target {
       return index;
     });
     for (const node of this.#nodes) if (!nodes.some(({ id }) => id === node.id)) node.retire();
+    this.#againTo = this.#given + 1;
+    for (const { lane } of this.#nodes) lane.again(this.#againTo);
     this.#routes = routes.map((index) => indexes[index] as number);
     this.#moving = moving;
     this.#undone = new Undone();
@@ -108,12 +114,10 @@ export class ClusterTarget implements Target {
       this.#break(new NaruError('LINK_LOST', 'The target was lost again', { side: 'target' }));
   }
 
-  /** Whether a node's lane has its connection still. */
   isAttached(id: string): boolean {
     return this.#nodes.some((node) => node.id === id && node.lane.attached);
   }
 
-  /** Slots that were being moved come to rest, or others begin to. */
   set moving(slots: ReadonlySet<number>) {
     this.#moving = slots;
   }
@@ -125,9 +129,7 @@ export class ClusterTarget implements Target {
   /** Whether a command with these keys goes to one node, or to several key by key. */
   takes(command: CommandView, found: FindsKeys, count: number): boolean {
     if (!this.#options.slots) return passesProxy(command, count);
-    const slot = slotOf(command, found, count);
-    if (slot === SEVERAL) return argumentsOfKey(command) > 0 && this.#moving.size === 0;
-    return slot === NO_SLOT || !this.#moving.has(slot);
+    return passesCluster(command, found, count, this.#moving);
   }
 
   /**
@@ -146,12 +148,14 @@ export class ClusterTarget implements Target {
     }
     this.breathe(true);
     while (!this.#broken && this.#nodes.some(({ durable, lane }) => durable < lane.written)) {
-      await this.#progress();
+      await this.#progressed.wait();
       this.breathe(true);
     }
   }
 
-  beginStream(): void {}
+  beginStream(): void {
+    this.#given = -1;
+  }
 
   /** Has everything that is not acknowledged looked at again. */
   fail(error: NaruError): void {
@@ -169,18 +173,17 @@ export class ClusterTarget implements Target {
         else if (lane.answered !== lane.written) waits = true;
       }
       if (!waits) return this.#undone;
-      await this.#progress();
+      await this.#progressed.wait();
     }
   }
 
-  /** After that: only these nodes have slots now. A failover may have lost what another one has answered. */
+  /** After `settled`: only these nodes have slots now. A failover may have lost what another one has answered. */
   leaveAllBut(ids: readonly string[]): void {
     for (const [index, { id, lane }] of this.#nodes.entries()) {
       if (lane.attached && !ids.includes(id)) this.#lose(index);
     }
   }
 
-  /** Closes what is open. */
   close(): void {
     for (const node of this.#nodes) node.close();
   }
@@ -192,7 +195,7 @@ export class ClusterTarget implements Target {
   }
 
   async whenReady(): Promise<void> {
-    while (!this.ready) await this.#progress();
+    while (!this.ready) await this.#progressed.wait();
   }
 
   rdbVersion(version: number, flavour: Flavour): void {
@@ -205,7 +208,7 @@ export class ClusterTarget implements Target {
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
     if (this.#moving.has(slot))
       this.#options.holdEntry(entry.db, entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
-    else this.#nodeOf(slot).entries.write(this.#here(entry));
+    else this.#nodeOf(slot).entries.write(this.#here(entry), this.#again(entry, slot));
   }
 
   bigEntry(entry: EntryView): ValueSink {
@@ -214,6 +217,7 @@ export class ClusterTarget implements Target {
     return bigEntryWriter(this.#nodeOf(slot).lane, this.#here(entry), {
       ...this.#options,
       job: this.#partName(slot),
+      again: this.#again(entry, slot) !== undefined,
     });
   }
 
@@ -252,20 +256,16 @@ export class ClusterTarget implements Target {
       entries.replace(here);
       return flavour;
     }
-    const job = this.#partName(slot);
-    const options = { ...this.#options, job, onConflict: 'overwrite', recopy: true } as const;
-    const sink = bigEntryWriter(lane, here, options);
+    const options = { ...this.#options, onConflict: 'overwrite', recopy: true } as const;
+    const sink = bigEntryWriter(lane, here, { ...options, job: this.#partName(slot) });
     new ValueDecoder(entry.type, flavour, sink, entry.offset).write(dump, entry.valueStart, entry.valueEnd);
     return flavour;
   }
 
   remove(key: Buffer, db: number, offset: number): void {
     const { lane } = this.#nodeOf(keySlot(key, 0, key.length));
-    const output = lane.begin(this.#databases.of(db));
-    output.begin(2);
-    output.argText(this.#options.dialect.unlink && this.#options.slots ? 'UNLINK' : 'DEL');
-    output.arg(key, 0, key.length);
-    lane.end(Kind.RECOPY, 1, offset);
+    const unlink = this.#options.dialect.unlink && this.#options.slots;
+    writeRemoval(lane, this.#databases.of(db), key, unlink, offset);
   }
 
   hold(on: boolean): void {
@@ -297,7 +297,7 @@ export class ClusterTarget implements Target {
   async drained(): Promise<void> {
     this.breathe(true);
     while (!this.#broken && !this.isDrained) {
-      await this.#progress();
+      await this.#progressed.wait();
       this.breathe(true);
     }
   }
@@ -336,6 +336,12 @@ export class ClusterTarget implements Target {
     return entry;
   }
 
+  /** An entry that was given before may be there: a name for it in that case. */
+  #again({ offset }: EntryView, slot: number): string | undefined {
+    if (offset > this.#given) this.#given = offset;
+    return offset < this.#againTo ? PART_PREFIX + this.#partName(slot) : undefined;
+  }
+
   /** In the same slot as the key, so that it can be renamed. */
   #partName(slot: number): string {
     return this.#options.slots ? `${this.#options.job}:{${slotTag(slot)}}` : this.#options.job;
@@ -346,13 +352,7 @@ export class ClusterTarget implements Target {
   #onProgress(): void {
     for (const node of this.#nodes) node.look();
     this.#acknowledge();
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-
-  #progress(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
+    this.#progressed.wake();
   }
 
   #acknowledge(): void {
@@ -360,6 +360,7 @@ export class ClusterTarget implements Target {
     const mark = this.#marks.take((i) => (this.#nodes[i] as TargetNode).durable);
     if (mark === undefined) return;
     this.#acked = mark.offset;
+    for (const { lane } of this.#nodes) lane.acked(mark.offset);
     this.#listener.onAcked(mark.offset, mark.db);
   }
 

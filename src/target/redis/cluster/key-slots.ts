@@ -50,3 +50,15 @@ export function slotOf(command: CommandView, found: FindsKeys, count: number): n
   }
   return slot;
 }
+
+/** Whether a cluster with slots that are `moving` takes the command: as it stands, or key by key. */
+export function passesCluster(
+  command: CommandView,
+  found: FindsKeys,
+  count: number,
+  moving: ReadonlySet<number>,
+): boolean {
+  const slot = slotOf(command, found, count);
+  if (slot === SEVERAL) return argumentsOfKey(command) > 0 && moving.size === 0;
+  return slot === NO_SLOT || !moving.has(slot);
+}

@@ -90,6 +90,16 @@ export class PlainLane implements LaneWriter {
     });
   }
 
+  /** Nothing before this offset is given again. */
+  acked(offset: number): void {
+    this.#replies.acked(offset);
+  }
+
+  /** Entries that are not acknowledged are given again, up to an offset: they do not count until then. */
+  again(to: number): void {
+    this.#replies.again(to);
+  }
+
   /** Its node is not written to any more: nothing is waited for. */
   retire(): void {
     this.close();

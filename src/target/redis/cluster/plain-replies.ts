@@ -4,6 +4,7 @@ import { type InFlight, Kind } from '../in-flight.ts';
 import type { LaneCounters } from '../lane-options.ts';
 import { meaningOf } from '../meaning.ts';
 import { refusal } from '../refusal.ts';
+import { Counted } from './counted.ts';
 import type { PlainLaneListener, PlainLaneOptions } from './plain-lane.ts';
 
 /**
@@ -17,6 +18,9 @@ export class PlainReplies implements ReplySink {
   readonly #options: PlainLaneOptions;
   readonly #listener: PlainLaneListener;
   readonly #counters: LaneCounters;
+  readonly #counted = new Counted();
+  /** what stands before this offset was given before, and may be there */
+  againTo = 0;
   #node = '';
   /** the transaction whose EXEC is answered now: index of its first command, of the next result; -1: none is */
   #first = 0;
@@ -38,6 +42,17 @@ export class PlainReplies implements ReplySink {
   clear(node: string): void {
     this.#node = node;
     this.#result = -1;
+  }
+
+  /** Nothing before this offset is given again. */
+  acked(offset: number): void {
+    this.#counted.acked(offset);
+  }
+
+  /** All that is not acknowledged is given again, up to `to`. */
+  again(to: number): void {
+    this.againTo = to;
+    this.#counted.takeBack(this.#counters);
   }
 
   reply(kind: number, value: number, depth: number): void {
@@ -85,13 +100,16 @@ export class PlainReplies implements ReplySink {
     const exists =
       kind === INTEGER && value === 0 && (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING);
     if (exists) this.#exists(index);
-    else if (index >= this.#inFlight.tail - 1) this.#count(what, this.#inFlight.count(index));
+    else if (index >= this.#inFlight.tail - 1)
+      this.#count(what, this.#inFlight.count(index), this.#inFlight.offset(index));
   }
 
-  #count(kind: Kind, count: number): void {
+  #count(kind: Kind, count: number, offset: number): void {
     const counters = this.#counters;
-    if (kind >= Kind.ENTRY && kind <= Kind.MODULE_ENTRY) counters.keys += count;
-    else if (kind === Kind.COMMAND) counters.commands += count;
+    if (kind >= Kind.ENTRY && kind <= Kind.MODULE_ENTRY) {
+      counters.keys += count;
+      if (count > 0) this.#counted.add(offset, false);
+    } else if (kind === Kind.COMMAND) counters.commands += count;
     else if (kind === Kind.RECOPY) counters.recopied += count;
   }
 
@@ -101,7 +119,7 @@ export class PlainReplies implements ReplySink {
     switch (meaningOf(text, kind)) {
       case 'exists':
         if (kind !== Kind.FUNCTION) this.#exists(index);
-        else if (!this.#options.skipExisting) {
+        else if (!this.#options.skipExisting && offset >= this.againTo) {
           throw this.#error(
             'KEY_EXISTS',
             `A function library of the source exists in the target already: ${text}`,
@@ -133,8 +151,10 @@ export class PlainReplies implements ReplySink {
   }
 
   #exists(index: number): void {
-    if (this.#options.skipExisting) this.#counters.skipped++;
-    else throw this.#error('KEY_EXISTS', 'A key of the source exists in the target already', index);
+    if (this.#options.skipExisting) {
+      this.#counters.skipped++;
+      this.#counted.add(this.#inFlight.offset(index), true);
+    } else throw this.#error('KEY_EXISTS', 'A key of the source exists in the target already', index);
   }
 
   #error(code: 'INTERNAL' | 'KEY_EXISTS', message: string, index?: number): NaruError {
