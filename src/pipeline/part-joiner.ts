@@ -7,20 +7,27 @@ import type { StreamMeta, ValueKind, ValueSink } from '../protocol/rdb/value-sin
 export interface PartJoinerOptions {
   /** The key begins: takes the value that all its parts are. */
   open(entry: EntryView): ValueSink;
-  /** Parts came whose beginning is lost, since the target was lost between them: the key has to be read again. `key` is a copy. */
+  /** The last part has been given. */
+  onEnd?(): void;
+  /**
+   * Parts came whose beginning is lost, since the target was lost between them: the key has to be read again. `key` is a copy. Where it is absent
+   * nothing between two parts may be acknowledged (`heldFrom`): then the spool has to hold the largest key.
+   */
   onUnjoined?: ((db: number, key: Buffer) => void) | undefined;
 }
 
 /**
- * Joins the parts of a key (docs/internals/scan.md, `naru:part`) to one value. An entry of another key may stand between them. What was acknowledged may
- * lie between them too, so that a scan need not keep a large key until it is whole: after the target was lost, the rest of such a key is
- * passed over, and told of once.
+ * Joins the parts of a key (docs/internals/scan.md, `naru:part`) to one value. An entry of another key may stand between them. With `onUnjoined` what was
+ * acknowledged may lie between them too, so that nobody has to keep a large key until it is whole: after the target was lost, the rest of
+ * such a key is passed over, and told of once.
  */
 export class PartJoiner {
   readonly #options: PartJoinerOptions;
   /** the word before the next entry; undefined: that is no part */
   #place: string | undefined;
   #open: JoinedSink | undefined;
+  /** where it began */
+  #openedAt = 0;
   /** of the parts that are passed over */
   #lost: { db: number; key: Buffer } | undefined;
 
@@ -31,6 +38,11 @@ export class PartJoiner {
   /** The next entry is a part. */
   get expected(): boolean {
     return this.#place !== undefined;
+  }
+
+  /** From where on nothing may be acknowledged; undefined: all may. */
+  get heldFrom(): number | undefined {
+    return this.#open === undefined || this.#options.onUnjoined !== undefined ? undefined : this.#openedAt;
   }
 
   /** What `naru:part` says. */
@@ -54,13 +66,18 @@ export class PartJoiner {
     if (place === 'first') {
       this.abandon();
       this.#lost = undefined;
-      this.#open = new JoinedSink(keyOf(entry), entry.db, this.#options.open(entry));
+      this.#open = new JoinedSink(keyOf(entry), entry.db, this.#options.open(entry), () => this.#ended());
+      this.#openedAt = entry.offset;
     }
     const open = this.#open;
     if (open === undefined || !open.isOf(entry)) return this.#passedOver(entry);
     open.isLast = place === 'last';
-    if (open.isLast) this.#open = undefined;
     return open;
+  }
+
+  #ended(): void {
+    this.#open = undefined;
+    this.#options.onEnd?.();
   }
 
   /** No more parts will come of the key that is open. */
@@ -97,13 +114,15 @@ class JoinedSink implements ValueSink {
   readonly #key: Buffer;
   readonly #db: number;
   readonly #inner: ValueSink;
+  readonly #onEnd: () => void;
   #kind: ValueKind | undefined;
   #meta: StreamMeta | undefined;
   #metaTold = false;
   #group: Buffer | undefined;
   #consumer: Buffer | undefined;
 
-  constructor(key: Buffer, db: number, inner: ValueSink) {
+  constructor(key: Buffer, db: number, inner: ValueSink, onEnd: () => void) {
+    this.#onEnd = onEnd;
     this.#key = key;
     this.#db = db;
     this.#inner = inner;
@@ -186,6 +205,7 @@ class JoinedSink implements ValueSink {
     if (!this.isLast) return;
     this.#tellMeta();
     this.#inner.end();
+    this.#onEnd();
   }
 }
 

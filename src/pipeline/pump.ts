@@ -61,6 +61,7 @@ export class Pump {
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#walker = new RdbWalker(options.snapshot as RdbSink, { bigEntryBytes: options.bigEntryBytes });
+    options.snapshot.walk = this.#walker;
     this.#commands = new CommandWalker(options.stream as StreamSink, {
       bigCommandBytes: options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES,
     });
@@ -135,7 +136,7 @@ export class Pump {
     if (this.#phase === 'snapshot') {
       this.#rdbEnd = undefined;
       this.#walker.restart(offset, db);
-      this.#options.snapshot.restart(db);
+      this.#options.snapshot.restart(offset, db);
     } else {
       this.#commands.restart(offset);
       this.#options.stream.restart(offset, db, doneTo);
@@ -219,7 +220,7 @@ export class Pump {
         return;
       }
       const used = this.#walker.write(view, 0, view.length);
-      target.reached(this.#walker.entryOffset, snapshot.db);
+      target.reached(snapshot.wholeTo(this.#walker.entryOffset), snapshot.db);
       if (this.#walker.finished) this.#rdbEnded(offset + used);
       // The walker has more to give out of what it holds already: the rest comes again.
       else if (used < view.length) spool.seek(offset + used);

@@ -11,8 +11,14 @@ export interface SnapshotApplierOptions {
   functions: boolean;
   /** is told what expires */
   expiries?: ExpiryWatch | undefined;
-  /** see PartJoiner; a snapshot of the source's own has none */
+  /** as in PartJoinerOptions; a snapshot of the source's own has no parts */
   onUnjoined?: ((db: number, key: Buffer) => void) | undefined;
+}
+
+/** Of the walk that tells it everything. */
+export interface Walk {
+  /** Ends the slice behind the entry that is being told. */
+  pause(): void;
 }
 
 /** Gives the entries of a snapshot to a target. */
@@ -27,17 +33,28 @@ export class SnapshotApplier implements RdbSink {
   magic = '';
   /** keys that the source says it has, where it says so */
   expectedKeys = 0;
+  walk: Walk | undefined;
   #flavour: Flavour = 'redis';
   readonly #parts: PartJoiner;
 
   constructor(target: Target, options: SnapshotApplierOptions) {
     this.#target = target;
     this.#options = options;
-    this.#parts = new PartJoiner({ open: (entry) => this.#openBig(entry), onUnjoined: options.onUnjoined });
+    this.#parts = new PartJoiner({
+      open: (entry) => this.#openBig(entry),
+      // What gives the key its name waits for answers, and nothing may be written before.
+      onEnd: () => this.walk?.pause(),
+      onUnjoined: options.onUnjoined,
+    });
   }
 
-  /** The target begins anew at a place in database `db`. */
-  restart(db: number): void {
+  /** Up to where all that was given can be acknowledged, when the walk stands at `offset`. */
+  wholeTo(offset: number): number {
+    return this.#parts.heldFrom ?? offset;
+  }
+
+  /** The walk goes back to `offset`, in database `db`. */
+  restart(_offset: number, db: number): void {
     this.db = db;
     this.#parts.restart();
   }

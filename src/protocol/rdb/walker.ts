@@ -33,7 +33,7 @@ const BIG = 3;
 /** something that is passed over and not held */
 const PASS = 4;
 const KEY_META = 5;
-/** an opcode too, but a big entry has just ended: the call of `write` ends with it */
+/** an opcode too, but the call of `write` ends here: a big entry has just ended, or the sink said `pause` */
 const BIG_ENDED = 6;
 const CHECKSUM = 7;
 const DONE = 8;
@@ -129,6 +129,11 @@ export class RdbWalker {
     this.#view.db = db;
     this.#told.db = db;
     forgetPrefix(this.#view);
+  }
+
+  /** For a sink, in `entry`: `write` ends behind it. */
+  pause(): void {
+    if (this.#state === OPCODE) this.#state = BIG_ENDED;
   }
 
   /** No more bytes come: throws FormatError 'truncated' if not finished. */
