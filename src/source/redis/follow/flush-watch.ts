@@ -1,3 +1,6 @@
+import { untilItAnswers } from './patience.ts';
+import { refusalOf } from './refusal.ts';
+
 /** What changes many keys at once without naming them, seen by how often its command was called. */
 const CALLS = /^cmdstat_([^:]+):calls=(\d+)/gm;
 
@@ -40,4 +43,22 @@ export class FlushWatch {
   static tells(info: string): boolean {
     return /^cmdstat_/m.test(info);
   }
+}
+
+/** A watch that has had its first look; undefined: INFO is refused, or tells nothing of commands. */
+export async function watched(
+  commands: readonly string[],
+  info: () => Promise<string>,
+): Promise<FlushWatch | undefined> {
+  let text: string;
+  try {
+    text = await untilItAnswers(info);
+  } catch (error) {
+    if (refusalOf(error) === undefined) throw error;
+    return undefined;
+  }
+  if (!FlushWatch.tells(text)) return undefined;
+  const watch = new FlushWatch(commands);
+  watch.compare(text);
+  return watch;
 }

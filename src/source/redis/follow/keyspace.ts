@@ -1,9 +1,10 @@
 import { NaruError } from '../../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../../net/client.ts';
+import { watched } from './flush-watch.ts';
+import { untilItAnswers } from './patience.ts';
 import { PushKind, PushLink, type PushSink } from './push-link.ts';
 import { notTold } from './refusal.ts';
 import type { OpenClient, Session, Told } from './session.ts';
-import { untilItAnswers, watched } from './tracking.ts';
 
 /** What changes keys without an event for them (db.c). */
 const WITHOUT_EVENT = ['flushall', 'flushdb', 'swapdb'];

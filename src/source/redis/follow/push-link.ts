@@ -28,8 +28,6 @@ interface Question {
 const SPACE_BYTES = 256 * 1024;
 /** The largest bulk string of a server with its usual settings (`proto-max-bulk-len`). */
 const ELEMENT_BYTES_MAX = 512 * 1024 * 1024 + 1024;
-/** What a server answers for a while to everything. */
-const PASSING: ReadonlySet<string> = new Set(['BUSY', 'LOADING', 'MASTERDOWN']);
 
 const INVALIDATE = Buffer.from('invalidate');
 const MESSAGE = Buffer.from('message');
@@ -141,9 +139,4 @@ function isWord(buf: Buffer, start: number, end: number, word: Buffer): boolean 
   if (end - start !== word.length) return false;
   for (let i = 0; i < word.length; i++) if (buf[start + i] !== word[i]) return false;
   return true;
-}
-
-/** Whether the server will answer again by itself: it runs a script, or loads. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof ServerError && PASSING.has(error.code);
 }

@@ -1,9 +1,9 @@
-import { delay } from '../../../net/backoff.ts';
 import type { RespClient } from '../../../net/client.ts';
 import type { Connection } from '../../../net/connection.ts';
 import { ElementType } from '../../../protocol/resp/element-walker.ts';
-import { FlushWatch } from './flush-watch.ts';
-import { isPassing, PushKind, PushLink, type PushSink } from './push-link.ts';
+import { watched } from './flush-watch.ts';
+import { untilItAnswers } from './patience.ts';
+import { PushKind, PushLink, type PushSink } from './push-link.ts';
 import { notTold, refusalOf } from './refusal.ts';
 import type { OpenClient, Session, Told } from './session.ts';
 
@@ -11,7 +11,6 @@ import type { OpenClient, Session, Told } from './session.ts';
 const NOT_TOLD = ['swapdb'];
 /** Where a server sends invalidations to a connection that speaks RESP2 (tracking.c). */
 const CHANNEL = '__redis__:invalidate';
-const BUSY_MS = 50;
 
 /**
  * CLIENT TRACKING in broadcasting mode: from Redis 6 on a server names every key that was changed, also by expiry and eviction.
@@ -107,34 +106,4 @@ async function trackingSession(
       for (const connection of connections) connection.destroy(reason);
     },
   };
-}
-
-/** A watch that has had its first look; undefined: INFO is refused, or tells nothing of commands. */
-export async function watched(
-  commands: readonly string[],
-  info: () => Promise<string>,
-): Promise<FlushWatch | undefined> {
-  let text: string;
-  try {
-    text = await untilItAnswers(info);
-  } catch (error) {
-    if (refusalOf(error) === undefined) throw error;
-    return undefined;
-  }
-  if (!FlushWatch.tells(text)) return undefined;
-  const watch = new FlushWatch(commands);
-  watch.compare(text);
-  return watch;
-}
-
-/** Asks again while the server runs a script or loads. */
-export async function untilItAnswers<T>(question: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await question();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      await delay(BUSY_MS);
-    }
-  }
 }
