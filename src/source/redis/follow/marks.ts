@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { NaruError } from '../../../errors/errors.ts';
+import { NaruError } from '../../../errors/errors.ts';
 import { delay } from '../../../net/backoff.ts';
 import { type RespClient, ServerError } from '../../../net/client.ts';
+import type { Connection } from '../../../net/connection.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 
 const ECHO = Buffer.from('echo');
@@ -10,6 +11,13 @@ const EXISTS = Buffer.from('exists');
 const KEYS_A_SHARD = 8;
 /** How long the line of a command that was answered may take, before others are sent. */
 const LINE_MS = 100;
+
+/**
+ * A backslash and an `n`, behind each mark. Valkey 8.1 writes neither backslashes nor quotes as escapes (`sdscatrepr` of its sds.c): there it is shown as if it
+ * were a newline, and where an argument ends can't be told.
+ */
+const BEHIND = '\\n';
+const NEWLINE = 0x0a;
 
 /**
  * Commands that are run for the sake of being shown: all that the source ran before them has been shown when they are.
@@ -35,7 +43,7 @@ export class Marks {
     return isWord(buf, start, end, ECHO) || isWord(buf, start, end, EXISTS);
   }
 
-  /** Whether the command is a mark, which a shard has shown. */
+  /** Whether the command is a mark, which a shard has shown. Throws NaruError where the source does not show commands as they are. */
   seen(shard: number, command: CommandView): boolean {
     if (command.argc !== 2) return false;
     const start = command.argStart[1] as number;
@@ -46,6 +54,7 @@ export class Marks {
       command.buf.compare(prefix, 0, prefix.length, start, start + prefix.length)
     )
       return false;
+    if (command.buf[end - 1] === NEWLINE) throw unreadable(this.#client.connection);
     const mark = Number.parseInt(command.buf.toString('latin1', start + prefix.length, end), 10);
     this.#shown[shard] = Math.max(this.#shown[shard] as number, mark);
     this.#tell();
@@ -74,9 +83,9 @@ export class Marks {
   async #send(mark: number, round: number): Promise<void> {
     const shards = this.#shown.length;
     const calls: Promise<unknown>[] = [];
-    if (round === 0) calls.push(this.#client.call('ECHO', `${this.#prefix}${mark}`));
+    if (round === 0) calls.push(this.#client.call('ECHO', `${this.#prefix}${mark}:${BEHIND}`));
     for (let i = 0; (round > 0 || shards > 1) && i < shards * KEYS_A_SHARD; i++) {
-      calls.push(this.#client.call('EXISTS', `${this.#prefix}${mark}:${round}:${i}`));
+      calls.push(this.#client.call('EXISTS', `${this.#prefix}${mark}:${round}:${i}:${BEHIND}`));
     }
     for (const { status, reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
       // One that is refused is not shown, or it is; the next round has others.
@@ -96,4 +105,9 @@ function isWord(buf: Buffer, start: number, end: number, word: Buffer): boolean 
   if (end - start !== word.length) return false;
   for (let i = 0; i < word.length; i++) if (((buf[start + i] as number) | 0x20) !== word[i]) return false;
   return true;
+}
+
+export function unreadable({ side, node }: Connection, cause?: unknown): NaruError {
+  const message = 'The source shows commands by MONITOR in a way that can not be read, as Valkey 8.1 does.';
+  return new NaruError('CHANGES_NOT_TOLD', message, { side, node }, { cause });
 }

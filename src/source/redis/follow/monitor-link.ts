@@ -1,8 +1,10 @@
 import { NaruError } from '../../../errors/errors.ts';
 import { encodeCommand, ServerError } from '../../../net/client.ts';
 import type { Connection, Reader } from '../../../net/connection.ts';
+import { FormatError } from '../../../protocol/format-error.ts';
 import { type MonitorSink, MonitorWalker } from '../../../protocol/resp/monitor-walker.ts';
 import { ReplyError } from '../../../protocol/resp/reply.ts';
+import { unreadable } from './marks.ts';
 
 const SPACE_BYTES = 256 * 1024;
 
@@ -40,7 +42,11 @@ export class MonitorLink implements Reader {
   }
 
   received(n: number): void {
-    this.#walker.write(this.#space, 0, n);
+    try {
+      this.#walker.write(this.#space, 0, n);
+    } catch (error) {
+      throw error instanceof FormatError ? unreadable(this.#connection, error) : error;
+    }
   }
 
   #answer(line: string): void {

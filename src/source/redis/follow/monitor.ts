@@ -1,5 +1,6 @@
-import type { NaruError } from '../../../errors/errors.ts';
+import { NaruError } from '../../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../../net/client.ts';
+import type { Connection } from '../../../net/connection.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 import { Marks } from './marks.ts';
 import { MonitorLink } from './monitor-link.ts';
@@ -21,6 +22,7 @@ export interface CommandKeys {
 /** Questions for the server that may be open at once, and how many arguments may go into one. */
 const QUESTIONS_MAX = 1000;
 const ARGUMENTS_MAX = 1000;
+const SHOWN_MS = 10_000;
 
 /**
  * MONITOR: every command that the source runs, before or after it ran. `commands` are sent each on a connection of its own: one MONITOR, or at a proxy one
@@ -43,6 +45,9 @@ async function openAll(
   const connections = [asking.connection];
   const commandsOf = new Commands(keys, told, asking);
   const marks = new Marks(asking, commands.length);
+  const destroy = (reason?: NaruError): void => {
+    for (const connection of connections) connection.destroy(reason);
+  };
   try {
     for (const [shard, command] of commands.entries()) {
       const { connection } = await open();
@@ -59,27 +64,37 @@ async function openAll(
         throw notTold(error, command.join(' '), connection);
       }
     }
+    const closed = Promise.race(connections.map((connection) => connection.closed)).then((error) => {
+      destroy(error);
+      marks.fail(error);
+      return error;
+    });
+    await shown(marks, asking.connection, destroy);
+    return {
+      doubts: [],
+      closed,
+      async caughtUp() {
+        await marks.passed();
+        await commandsOf.answered();
+      },
+      destroy,
+    };
   } catch (error) {
-    for (const connection of connections) connection.destroy();
+    destroy();
     throw error;
   }
-  const destroy = (reason?: NaruError): void => {
-    for (const connection of connections) connection.destroy(reason);
-  };
-  const closed = Promise.race(connections.map((connection) => connection.closed)).then((error) => {
-    destroy(error);
-    marks.fail(error);
-    return error;
-  });
-  return {
-    doubts: [],
-    closed,
-    async caughtUp() {
-      await marks.passed();
-      await commandsOf.answered();
-    },
-    destroy,
-  };
+}
+
+/** Whether commands that are run are shown: a proxy may take MONITOR and show nothing. */
+async function shown(
+  marks: Marks,
+  { side, node }: Connection,
+  destroy: (reason: NaruError) => void,
+): Promise<void> {
+  const message = `The source takes MONITOR, but showed no command within ${SHOWN_MS / 1000} s.`;
+  const nothing = new NaruError('CHANGES_NOT_TOLD', message, { side, node });
+  const timer = setTimeout(() => destroy(nothing), SHOWN_MS);
+  await marks.passed().finally(() => clearTimeout(timer));
 }
 
 /** Makes keys of commands. */
