@@ -13,6 +13,8 @@ export interface Readable {
 const VERSION_MIN = 6;
 /** Up to Redis 3.2.0 the payload's version had to be the server's own (verifyDumpPayload in src/migrate.c, later src/cluster.c). */
 const VERSION_EXACT_MAX = 7;
+/** The last version that Redis and Valkey share. */
+const VALKEY_SHARED = 11;
 
 /** The types by the first of Redis's RDB versions with them (rdbIsObjectType in src/rdb.h of each release). */
 const TYPES: Readonly<Record<number, readonly number[]>> = {
@@ -34,6 +36,12 @@ const TYPES: Readonly<Record<number, readonly number[]>> = {
   ],
   13: [t.TYPE_STREAM_LISTPACKS_4],
 };
+
+/** What a server reads that writes this RDB version. */
+export function readableOf(version: number): Readable {
+  const valkey = version >= t.VALKEY_VERSION_MIN;
+  return { redis: valkey ? VALKEY_SHARED : version, valkey };
+}
 
 /** Whether the server reads this type of the grammar. */
 export function readsType({ redis, valkey }: Readable, layout: number): boolean {

@@ -33,7 +33,8 @@ export interface StreamInfo {
 }
 
 /** Pending entries to ask for at once. */
-const PAGE = 1000;
+const PAGE = 300;
+const SAME_MS_TRIES = 10;
 
 /** undefined: there is no such key. */
 export async function streamInfo(client: RespClient, key: Buffer): Promise<StreamInfo | undefined> {
@@ -108,11 +109,7 @@ export async function* pendingOf(
       PAGE,
       ...(consumer === undefined ? [] : [consumer]),
     ];
-    const [time, page] = (await askAll(client, ['TIME'], command)) as [
-      Reply,
-      [Buffer, Buffer, number, number][],
-    ];
-    const nowMs = milliseconds(time);
+    const [nowMs, page] = await askAtOneTime(client, command);
     yield page.map(([id, , idle, deliveries]) => ({
       id: parseId(id),
       deliveredAtMs: nowMs - idle,
@@ -121,6 +118,20 @@ export async function* pendingOf(
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
     from = behind(parseId(last[0]));
+  }
+}
+
+type PendingReply = [id: Buffer, consumer: Buffer, idleMs: number, deliveries: number][];
+
+/** Idle times count from the millisecond in which they are told: so that has to be one. After some tries one is as good as the next. */
+async function askAtOneTime(
+  client: RespClient,
+  command: readonly (string | Buffer | number)[],
+): Promise<[nowMs: number, page: PendingReply]> {
+  for (let left = SAME_MS_TRIES; ; left--) {
+    const [before, page, after] = await askAll(client, ['TIME'], command, ['TIME']);
+    const nowMs = milliseconds(before);
+    if (left === 0 || nowMs === milliseconds(after)) return [nowMs, page as PendingReply];
   }
 }
 

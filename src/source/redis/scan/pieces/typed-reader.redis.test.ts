@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandCollector } from '../../../../../test/fuzz/rdb-commands.ts';
 import { compare } from '../../../../../test/support/compare.ts';
-import { fill } from '../../../../../test/support/fill.ts';
+import { type FillType, fill } from '../../../../../test/support/fill.ts';
 import { RedisServer } from '../../../../../test/support/redis-server.ts';
 import { ReplyError } from '../../../../../test/support/reply-parser.ts';
 import { cachedServers } from '../../../../../test/support/servers.ts';
@@ -16,13 +16,25 @@ import { SnapshotApplier } from '../../../../pipeline/snapshot-applier.ts';
 import { Crc64 } from '../../../../protocol/checksum/crc64.ts';
 import { Rebuild } from '../../../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../../../protocol/rdb/sink.ts';
+import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import { RdbWalker } from '../../../../protocol/rdb/walker.ts';
 import { Spool } from '../../../../spool/spool.ts';
 import type { Target } from '../../../../target/target.ts';
 import { RecordWriter } from '../records.ts';
 import { TypedReader } from './typed-reader.ts';
 
-const NEWEST: string | undefined = cachedServers().find(({ name }) => name === 'redis-8.0')?.binary;
+/** The oldest server, and those whose hashes have fields that expire, as far as they are there; with the RDB version that each writes. */
+const OTHERS = Object.entries({
+  'redis-6.0': 9,
+  'valkey-9': 80,
+  'redis-8.0': 12,
+  'redis-8-newest': 13,
+}).flatMap(([name, version]) => {
+  const found = cachedServers().find((each) => each.name === name);
+  return found === undefined ? [] : [{ ...found, version }];
+});
+
+const FILLED: FillType[] = ['string', 'expiring', 'list', 'intset', 'set', 'hash', 'zset', 'stream'];
 
 let dir: string;
 let spool: Spool;
@@ -44,17 +56,21 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
+  await openSpool();
+  await Promise.all([source.call('FLUSHALL'), target.call('FLUSHALL')]);
+});
+
+afterEach(() => spool.close());
+
+async function openSpool(): Promise<void> {
   spool = await Spool.open({
-    dir: join(dir, 'spool'),
+    dir: mkdtempSync(join(dir, 'spool-')),
     memoryBytes: 64 * 1024 * 1024,
     diskBytesMax: 1e9,
     writeBehindBytes: Number.POSITIVE_INFINITY,
   });
   records = new RecordWriter(spool, 1e9);
-  await Promise.all([source.call('FLUSHALL'), target.call('FLUSHALL')]);
-});
-
-afterEach(() => spool.close());
+}
 
 function connect(server: RedisServer): Promise<RespClient> {
   return openClient(parseEndpoint(server.url), {
@@ -64,6 +80,9 @@ function connect(server: RedisServer): Promise<RespClient> {
     signal: new AbortController().signal,
   });
 }
+
+/** What a Redis 6.0 does not know. */
+const OLD = { streamCounters: false, createConsumer: false };
 
 /** Whole entries by RESTORE, large ones and parts by commands. */
 class Applied {
@@ -84,7 +103,7 @@ class Applied {
         this.parts++;
         const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
         const collector = new CommandCollector();
-        const rebuild = new Rebuild(collector, Buffer.from('naru:part:'));
+        const rebuild = new Rebuild(collector, Buffer.from('naru:part:'), this.version < 10 ? OLD : {});
         const end = rebuild.end.bind(rebuild);
         const { db, expireAtMs } = entry;
         rebuild.end = () => {
@@ -165,7 +184,7 @@ async function readAll(
     const own = await from.connect();
     await own.call('SELECT', db);
     const keys = (await own.call('KEYS', '*')) as Buffer[];
-    const ttls = (await own.pipeline(keys.map((key) => ['PEXPIRETIME', key]))) as number[];
+    const ttls = await expiriesOf(own, keys);
     own.close();
     await by.call('SELECT', db);
     records.selectDb(db);
@@ -174,6 +193,17 @@ async function readAll(
   }
   await by.call('SELECT', 0);
   return read;
+}
+
+/** Exact only since Redis 7. */
+async function expiriesOf(
+  own: Awaited<ReturnType<RedisServer['connect']>>,
+  keys: Buffer[],
+): Promise<number[]> {
+  const exact = await own.pipeline(keys.map((key) => ['PEXPIRETIME', key]));
+  if (typeof exact[0] === 'number') return exact as number[];
+  const left = (await own.pipeline(keys.map((key) => ['PTTL', key]))) as number[];
+  return left.map((ms) => (ms < 0 ? -1 : Date.now() + ms));
 }
 
 async function fillExtremes(): Promise<void> {
@@ -187,7 +217,44 @@ async function fillExtremes(): Promise<void> {
     ['XGROUP', 'CREATE', 'deleted', 'g', '0'],
     ['XGROUP', 'CREATECONSUMER', 'deleted', 'g', 'idle'],
     ['SET', 'empty', ''],
+    ...Array.from({ length: 1500 }, (_, i) => ['XADD', 'pending', `${i + 1}-1`, 'field', `value ${i}`]),
+    ['XGROUP', 'CREATE', 'pending', 'g', '0'],
+    ['XGROUP', 'CREATE', 'pending', 'h', '0'],
+    ['XGROUP', 'CREATECONSUMER', 'pending', 'h', 'idle'],
+    ...['a', 'b', 'a'].map((name) => [
+      'XREADGROUP',
+      'GROUP',
+      'g',
+      name,
+      'COUNT',
+      400,
+      'STREAMS',
+      'pending',
+      '>',
+    ]),
+    ['XDEL', 'pending', '1-1', '7-1', '700-1', '900-1'],
+    ['XCLAIM', 'pending', 'g', 'b', 0, '20-1', '1100-1'],
   ]);
+}
+
+/** Returns how many keys. */
+async function fillHashes(server: RedisServer): Promise<number> {
+  const fields = Array.from({ length: 600 }, (_, i) => [`f${i}`, 'v'.repeat(i % 50)]).flat();
+  const at = Date.now() + 1e8;
+  await server.pipeline([
+    ['HSET', 'plain', ...fields],
+    ['HSET', 'expiring', ...fields],
+    ['HPEXPIREAT', 'expiring', at, 'FIELDS', 2, 'f7', 'f577'],
+    ['HSET', 'small', 'f6', '1', 'f7', '2'],
+    ['HPEXPIREAT', 'small', at, 'FIELDS', 1, 'f7'],
+  ]);
+  return 3;
+}
+
+function fieldExpiries(server: RedisServer): Promise<unknown[]> {
+  return server.pipeline(
+    ['plain', 'expiring', 'small'].map((key) => ['HPEXPIRETIME', key, 'FIELDS', 3, 'f6', 'f7', 'f577']),
+  );
 }
 
 describe('TypedReader', () => {
@@ -203,7 +270,7 @@ describe('TypedReader', () => {
       await source.call('FUNCTION', 'FLUSH');
       records.version(10);
       const reader = new TypedReader({ records, readable: { redis: 10, valkey: false }, partBytes });
-      expect(await readAll(reader, source, client, many)).toBe(700 + 4);
+      expect(await readAll(reader, source, client, many)).toBe(700 + 5);
       const applied = await apply(target);
       expect(applied.parts > 5).toBe(partBytes < 1e6);
       expect(applied.unjoined).toEqual([]);
@@ -212,54 +279,37 @@ describe('TypedReader', () => {
     60_000,
   );
 
-  it.skipIf(NEWEST === undefined)(
-    'reads the expiries of fields, which a plain hash has none of',
-    async () => {
-      const servers = await Promise.all([1, 2].map(() => RedisServer.start({ binary: NEWEST as string })));
-      const [from, to] = servers as [RedisServer, RedisServer];
-      const by = await connect(from);
-      try {
-        const fields = Array.from({ length: 600 }, (_, i) => [`f${i}`, 'v'.repeat(i % 50)]).flat();
-        await from.pipeline([
-          ['HSET', 'plain', ...fields],
-          ['HSET', 'expiring', ...fields],
-          ['HPEXPIREAT', 'expiring', Date.now() + 1e8, 'FIELDS', 2, 'f7', 'f577'],
-          ['HSET', 'small', 'a', '1', 'b', '2'],
-          ['HPEXPIREAT', 'small', Date.now() + 1e8, 'FIELDS', 1, 'b'],
-          ['XADD', 'stream', '1-1', 'a', 'b'],
-          ['XGROUP', 'CREATE', 'stream', 'g', '0'],
-          ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 'stream', '>'],
-        ]);
-        for (const [many, partBytes] of [
-          [true, 1e6],
-          [false, 1e6],
-          [false, 3000],
-        ] as const) {
-          records = new RecordWriter(spool, 1e9);
-          records.version(12);
-          const reader = new TypedReader({ records, readable: { redis: 12, valkey: false }, partBytes });
-          expect(await readAll(reader, from, by, many)).toBe(4);
-          await to.call('FLUSHALL');
-          await apply(to);
-          expect(await compare(from, to, { groupCounters: true })).toEqual([]);
-          expect(await to.call('HPEXPIRETIME', 'expiring', 'FIELDS', 3, 'f7', 'f8', 'f577')).toEqual(
-            await from.call('HPEXPIRETIME', 'expiring', 'FIELDS', 3, 'f7', 'f8', 'f577'),
-          );
-          await spool.close();
-          spool = await Spool.open({
-            dir: join(dir, `spool-${many}-${partBytes}`),
-            memoryBytes: 64 * 1024 * 1024,
-            diskBytesMax: 1e9,
-            writeBehindBytes: Number.POSITIVE_INFINITY,
-          });
-        }
-      } finally {
-        by.connection.destroy();
-        await Promise.all(servers.map((server) => server.stop()));
+  it.each(OTHERS)('reads $name, with the expiries of fields where it has them', async ({
+    binary,
+    version,
+  }) => {
+    const servers = await Promise.all([1, 2].map(() => RedisServer.start({ binary })));
+    const [from, to] = servers as [RedisServer, RedisServer];
+    const by = await connect(from);
+    try {
+      await fill(from, 300, { largeElements: 700, databases: 1, types: FILLED });
+      const keys = await fillHashes(from);
+      await from.call('FUNCTION', 'FLUSH').catch(() => {});
+      for (const [many, partBytes] of [
+        [true, 1e6],
+        [false, 1e6],
+        [false, 3000],
+      ] as const) {
+        records.version(version);
+        const reader = new TypedReader({ records, readable: readableOf(version), partBytes });
+        expect(await readAll(reader, from, by, many)).toBe(300 + keys);
+        await to.call('FLUSHALL');
+        await apply(to);
+        expect(await compare(from, to, { groupCounters: true })).toEqual([]);
+        if (version > 11) expect(await fieldExpiries(to)).toEqual(await fieldExpiries(from));
+        await spool.close();
+        await openSpool();
       }
-    },
-    60_000,
-  );
+    } finally {
+      by.connection.destroy();
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+  }, 60_000);
 
   it('never mixes types or crashes while keys change, and ends with what is there', async () => {
     const writer = await source.connect();
