@@ -94,11 +94,14 @@ export class PartJoiner {
     this.#lost = undefined;
   }
 
-  #passedOver({ db, keyBuf, keyStart, keyEnd }: EntryView): ValueSink {
+  #passedOver({ db, keyBuf, keyStart, keyEnd, offset }: EntryView): ValueSink {
+    const { onUnjoined } = this.#options;
+    if (onUnjoined === undefined)
+      throw new FormatError('malformed', 'a part of a key without its first one', offset);
     const key = keyBuf.subarray(keyStart, keyEnd);
     if (this.#lost === undefined || this.#lost.db !== db || !this.#lost.key.equals(key)) {
       this.#lost = { db, key: Buffer.from(key) };
-      this.#options.onUnjoined?.(db, this.#lost.key);
+      onUnjoined(db, this.#lost.key);
     }
     return nowhere;
   }
