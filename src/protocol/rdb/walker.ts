@@ -343,14 +343,9 @@ export class RdbWalker {
     }
   }
 
-  /** What `Information` says: a position, or that it needs more. */
-  #known(next: number): number {
-    return next < 0 ? this.#lacks(this.#told.need) : next;
-  }
-
   #information(buf: Buffer, pos: number, end: number): number {
     const next = this.#told.read(buf, pos, end, this.#base);
-    if (next < 0) return this.#known(next);
+    if (next < 0) return this.#lacks(this.#told.need);
     this.#view.db = this.#told.db;
     return this.#told.isPrefix ? next : this.#boundary(next);
   }
@@ -358,7 +353,7 @@ export class RdbWalker {
   /** Redis 8: number of classes, then each of them */
   #keyMeta(buf: Buffer, pos: number, end: number): number {
     const next = this.#told.numbers(buf, pos, end, this.#base, 1);
-    if (next < 0) return this.#known(next);
+    if (next < 0) return this.#lacks(this.#told.need);
     this.#metaLeft = this.#told.n[0] as number;
     if (this.#metaLeft > 0) this.#state = KEY_META;
     return next;
@@ -366,7 +361,7 @@ export class RdbWalker {
 
   /** What follows at `pos` is passed over. */
   #leave(layout: number, pos: number): number {
-    if (pos < 0) return this.#known(pos);
+    if (pos < 0) return this.#lacks(this.#told.need);
     this.#passOver.begin(layout);
     this.#state = PASS;
     return pos;
