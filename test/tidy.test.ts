@@ -31,15 +31,16 @@ const LAYERS: Record<string, readonly string[]> = {
   errors: [],
   protocol: [],
   net: ['errors', 'protocol'],
-  config: ['errors', 'net'],
+  rules: ['errors', 'protocol', 'net'],
+  config: ['errors', 'protocol', 'net', 'rules'],
   observability: ['errors'],
   spool: flow.slice(0, 4),
   checkpoint: flow.slice(0, 4),
   source: flow,
   target: flow,
-  pipeline: [...flow, 'source', 'target'],
-  engine: [...flow, 'source', 'target', 'pipeline', 'config'],
-  cli: [...flow, 'source', 'target', 'pipeline', 'config', 'engine'],
+  pipeline: [...flow, 'source', 'target', 'rules'],
+  engine: [...flow, 'source', 'target', 'rules', 'pipeline', 'config'],
+  cli: [...flow, 'source', 'target', 'rules', 'pipeline', 'config', 'engine'],
 };
 
 const layerOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1];

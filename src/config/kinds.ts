@@ -4,7 +4,9 @@ import { parseGroup } from '../net/group-url.ts';
 import { Secret } from '../net/secret.ts';
 import { AddressMap } from '../net/topology/address-map.ts';
 import type { Endpoint } from '../net/url.ts';
+import type { RuleSpec } from '../rules/rule.ts';
 import type { Kind, OptionSpec } from './options.ts';
+import { type RuleInput, readRules } from './rule-tables.ts';
 import { scrub } from './scrub.ts';
 
 /** What a kind is once it is read. Sizes in bytes, durations in milliseconds (`never` is Infinity). */
@@ -21,6 +23,8 @@ export interface KindValue {
   /** whole seconds since 1970 */
   time: number;
   text: string;
+  list: readonly string[];
+  rules: readonly RuleSpec[];
 }
 
 /** What the library takes for it. */
@@ -36,6 +40,8 @@ export interface KindInput {
   boolean: boolean;
   time: number | string;
   text: string;
+  list: string | number | readonly (string | number)[];
+  rules: readonly (RuleInput | RuleSpec)[];
 }
 
 interface KindRow<K extends Kind> {
@@ -112,6 +118,12 @@ export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
     read: readTime,
   },
   text: { placeholder: () => 'text', allowed: () => 'text that is not empty', read: nonEmpty },
+  list: {
+    placeholder: () => 'text',
+    allowed: () => 'text that is not empty, once or several times (in naru.toml an array)',
+    read: readList,
+  },
+  rules: { placeholder: () => 'rules', allowed: () => 'tables [[rules]] in naru.toml', read: readRules },
 };
 
 /**
@@ -148,10 +160,23 @@ function nonEmpty(raw: unknown): string | undefined {
   return typeof raw === 'string' && raw !== '' ? raw : undefined;
 }
 
+function readList(raw: unknown): readonly string[] | undefined {
+  const items = (Array.isArray(raw) ? raw : [raw]).map((item) =>
+    typeof item === 'number' ? String(item) : item,
+  );
+  return items.every(nonEmpty) ? (items as string[]) : undefined;
+}
+
 function readAddresses(raw: unknown): AddressMap | undefined {
   if (raw instanceof AddressMap) return raw;
   const rules = Array.isArray(raw) ? raw : [raw];
   return rules.every(nonEmpty) ? AddressMap.parse(rules as string[]) : undefined;
+}
+
+/** A duration in text; undefined: it is none. Days are known here too, since keys live so long. */
+export function readLifetime(raw: unknown): number | undefined {
+  const ms = readWithUnit(raw, { ...DURATION_UNITS, d: 86_400e3 });
+  return ms !== undefined && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 function readSize(raw: unknown): number | undefined {

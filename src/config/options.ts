@@ -2,6 +2,7 @@
  * The one table of options. Types, defaults, flags, variables, keys of naru.toml, `--help` and docs/reference/options.md all come
  * from it. Each source of values overrides the one before it: default, naru.toml, environment, flag.
  */
+import { ruleOptions } from './rule-options.ts';
 import { perSide } from './side-options.ts';
 
 export type Kind =
@@ -15,11 +16,20 @@ export type Kind =
   | 'enum'
   | 'boolean'
   | 'time'
-  | 'text';
+  | 'text'
+  | 'list'
+  | 'rules';
 
 export type CommandName = 'sync' | 'restore' | 'dump' | 'decode';
 
-export type OptionGroup = 'Endpoints' | 'TLS' | 'Copying' | 'Limits' | 'Timing' | 'Output and files';
+export type OptionGroup =
+  | 'Endpoints'
+  | 'TLS'
+  | 'Copying'
+  | 'Choosing'
+  | 'Limits'
+  | 'Timing'
+  | 'Output and files';
 
 export interface OptionSpec {
   readonly kind: Kind;
@@ -289,7 +299,7 @@ const common = {
   },
 } as const;
 
-type Common = typeof common;
+type Common = typeof common & typeof ruleOptions;
 type PerSide = typeof perSide;
 
 export type Side = 'from' | 'to';
@@ -306,6 +316,7 @@ export type SpecOf<Name extends OptionName> = Name extends CommonName
 
 export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   ...common,
+  ...ruleOptions,
   ...forSide('from', 'source'),
   ...forSide('to', 'target'),
 };

@@ -25,6 +25,8 @@ export interface StreamApplierOptions {
   setTakesPxat?: boolean;
   /** copies what can not be applied; undefined: there is no source to ask */
   recopier?: Recopier | undefined;
+  /** What becomes of a value that was read again; undefined: it is left as it is in the target. Absent: it is written. */
+  again?: ((db: number, key: Buffer, value: KeyValue) => KeyValue | undefined) | undefined;
   /** the key of Naru's checkpoint, in database 0 */
   checkpointKey: string;
   /** when the byte at an offset arrived, ms since 1970 */
@@ -121,6 +123,11 @@ export class StreamApplier implements StreamSink {
     return this.#at < this.#doneTo ? this.#from : Number.POSITIVE_INFINITY;
   }
 
+  /** A command that has no effect here, or whose effect is copied. */
+  leave(command: CommandView): void {
+    this.#reached(command.endOffset);
+  }
+
   /** Behind the last command that was given, and the database there. */
   get place(): { offset: number; db: number } {
     return { offset: this.#at, db: this.db };
@@ -139,7 +146,11 @@ export class StreamApplier implements StreamSink {
     if (offset > this.#doneTo) this.#target.reached(offset, this.db);
   }
 
-  #writeHeld = ({ db, key, until }: HeldKey, { payload, expireAtMs }: KeyValue): void => {
+  #writeHeld = ({ db, key, until }: HeldKey, value: KeyValue): void => {
+    const { again } = this.#options;
+    const wanted = again === undefined ? value : again(db, key, value);
+    if (wanted === undefined) return;
+    const { payload, expireAtMs } = wanted;
     const entry = this.#entry;
     entry.db = db;
     entry.keyBuf = key;

@@ -16,3 +16,9 @@ export function otherDatabase(command: CommandView): number | undefined {
   }
   return undefined;
 }
+
+/** SORT reads keys by its patterns BY and GET, which are not among its keys. */
+export function readsMore(command: CommandView): boolean {
+  const length = (command.argEnd[0] as number) - (command.argStart[0] as number);
+  return length === 4 && /^sort$/i.test(command.text(0));
+}

@@ -9,7 +9,7 @@ import { WRITE } from '../keys/key-spec.ts';
 import type { KeyTable } from '../keys/key-table.ts';
 import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-keys.ts';
 import type { NewerForms } from './newer-forms.ts';
-import { otherDatabase } from './other-database.ts';
+import { otherDatabase, readsMore } from './other-database.ts';
 import { RefusedForms } from './refused-forms.ts';
 import { SecondLook, type UndoneCommands } from './second-look.ts';
 import { viewOfBig } from './view-of-big.ts';
@@ -36,6 +36,8 @@ export interface RecopierOptions {
   readonly keys: KeyFinder;
   /** Whether a command with these keys can be given to the target as it stands; absent: each can. */
   readonly takes?: ((command: CommandView, found: KeyFinder, count: number) => boolean) | undefined;
+  /** Commands that pass by are copied, whatever they are. */
+  readonly copiesBig?: boolean;
   /** Whether a key can be written now; absent: each can. */
   readonly mayWrite?: ((key: Buffer) => boolean) | undefined;
   /** what the target knows */
@@ -145,7 +147,7 @@ export class Recopier {
     const count = this.#finder.find(command);
     if (count === NOT_FOUND) {
       const fine = known && !expiries?.lags(command) && takes === undefined;
-      return fine ? false : this.#takeUnresolved(command, db);
+      return fine ? false : this.holdUnresolved(command, db);
     }
     if (count === 0) {
       if (mustBe) this.#options.keyless(command, db);
@@ -166,8 +168,8 @@ export class Recopier {
 
   /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
   takesBig(command: BigCommand): boolean {
-    // Nobody could tell for which node it is.
-    if (this.#options.takes !== undefined) return true;
+    // Nobody could tell for which node it is, or what rules make of it.
+    if (this.#options.takes !== undefined || this.#options.copiesBig) return true;
     if (this.#isCalm && this.#targetKnowsAll && this.#refusedForms.none) return false;
     // Its options have not come yet: they can not be blamed.
     return this.#refused.has(command.offset) || this.#mustBeCopied(viewOfBig(command));
@@ -196,9 +198,9 @@ export class Recopier {
     expiries?.follow(view, db, action);
   }
 
-  /** A key whose value in the target is not right, from the snapshot on. */
-  hold(db: number, key: Buffer): void {
-    this.#keys.hold(db, key, 0);
+  /** A key whose value in the target is not right behind the offset `since`: from the snapshot on, or from a command that is not given. */
+  hold(db: number, key: Buffer, since = 0): void {
+    this.#keys.hold(db, key, since);
     this.#blocked = false;
   }
 
@@ -323,7 +325,8 @@ export class Recopier {
     return false;
   }
 
-  #takeUnresolved(command: CommandView, db: number): boolean {
+  /** A command that is not given, and whose keys only the source can tell. */
+  holdUnresolved(command: CommandView, db: number): boolean {
     const args = Array.from({ length: command.argc }, (_, index) => command.arg(index));
     this.#unresolved.push({ args, db, offset: command.offset });
     return true;
@@ -392,9 +395,4 @@ export class Recopier {
     }
     this.#unresolved = [];
   }
-}
-
-/** SORT reads keys by its patterns BY and GET, which are not among its keys. */
-function readsMore(command: CommandView): boolean {
-  return /^sort$/i.test(command.text(0));
 }

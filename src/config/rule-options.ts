@@ -1,0 +1,131 @@
+/** The rows of the table that choose and change what moves. They make rules (rules-of-options.ts), in front of those of naru.toml. */
+
+export const ruleOptions = {
+  'include-prefix': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys that begin so (or match another include of keys)',
+  },
+  'include-suffix': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys that end so (or match another include of keys)',
+  },
+  'include-glob': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys of this form, as KEYS knows it (or of another include of keys)',
+  },
+  'include-regex': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys in which this expression of RE2 matches (or another include of keys)',
+  },
+  'include-db': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only these databases of the source',
+  },
+  'include-type': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys of these types: string, list, set, zset, hash, stream, module',
+  },
+  'include-slot': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'copy only keys of these hash slots, such as 0-5460',
+  },
+  'include-command': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'of the changes, follow only these commands',
+  },
+  'exclude-prefix': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys that begin so',
+  },
+  'exclude-suffix': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys that end so',
+  },
+  'exclude-glob': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys of this form, as KEYS knows it',
+  },
+  'exclude-regex': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys in which this expression of RE2 matches',
+  },
+  'exclude-db': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out these databases of the source',
+  },
+  'exclude-type': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys of these types: string, list, set, zset, hash, stream, module',
+  },
+  'exclude-slot': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'leave out keys of these hash slots, such as 0-5460',
+  },
+  'exclude-command': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'of the changes, leave out these commands',
+  },
+  'rename-prefix': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'give keys that begin so another beginning: old=new',
+  },
+  'rename-regex': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'replace what an expression of RE2 matches in keys: /(expression)/$1/',
+  },
+  'db-map': {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'write a database of the source to another one of the target: 3=0',
+  },
+  ttl: {
+    kind: 'list',
+    group: 'Choosing',
+    commands: ['sync', 'restore', 'decode'],
+    doc: 'expiries: min=1h, max=7d, add=10m (of keys that have one), or drop',
+  },
+  rules: {
+    kind: 'rules',
+    group: 'Choosing',
+    doc: 'a table of rules, in order; see docs/guide/rules.md',
+    commands: ['sync', 'restore', 'decode'],
+    flag: false,
+  },
+} as const;

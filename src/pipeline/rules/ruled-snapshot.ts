@@ -1,0 +1,111 @@
+import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
+import { grammarType } from '../../protocol/rdb/types.ts';
+import { valueKind } from '../../protocol/rdb/value-kind.ts';
+import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
+import type { TypeName } from '../../rules/rule.ts';
+import type { Rules } from '../../rules/rules.ts';
+
+/** The field that a scan says a key's end with, in its own RDB. */
+const GONE = 'naru:gone';
+
+/** Stands in front of whoever takes a snapshot's entries: leaves out what the rules drop, and changes expiries. Names are the target's business. */
+export class RuledSnapshot implements RdbSink {
+  readonly #sink: RdbSink;
+  readonly #rules: Rules;
+  #flavour: Flavour = 'redis';
+  #db = 0;
+
+  constructor(sink: RdbSink, rules: Rules) {
+    this.#sink = sink;
+    this.#rules = rules;
+  }
+
+  header(version: number, flavour: Flavour): void {
+    this.#flavour = flavour;
+    this.#sink.header(version, flavour);
+  }
+
+  aux(name: string, value: Buffer): void {
+    const gone = name === GONE;
+    if (gone && this.#rules.decide(this.#db, value, 0, value.length, undefined) >= 0) return;
+    this.#sink.aux(name, value);
+  }
+
+  selectDb(db: number): void {
+    this.#db = db;
+    this.#sink.selectDb(db);
+  }
+
+  resizeDb(keys: number, expires: number): void {
+    this.#sink.resizeDb(keys, expires);
+  }
+
+  slotInfo(slot: number, keys: number, expires: number): void {
+    this.#sink.slotInfo(slot, keys, expires);
+  }
+
+  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
+    this.#sink.functionLibrary(buf, start, end, offset);
+  }
+
+  moduleAux(module: string): void {
+    this.#sink.moduleAux(module);
+  }
+
+  keyMeta(metadataClass: string): void {
+    this.#sink.keyMeta(metadataClass);
+  }
+
+  entry(entry: EntryView): void {
+    if (this.#keeps(entry)) this.#sink.entry(entry);
+  }
+
+  bigEntry(entry: EntryView): ValueSink {
+    return this.#keeps(entry) ? this.#sink.bigEntry(entry) : NOBODY;
+  }
+
+  finish(version: number): void {
+    this.#sink.finish(version);
+  }
+
+  #keeps(entry: EntryView): boolean {
+    const { db, keyBuf, keyStart, keyEnd, expireAtMs } = entry;
+    const type = this.#rules.knowsTypes ? typeName(entry.type, this.#flavour) : undefined;
+    const rule = this.#rules.decide(db, keyBuf, keyStart, keyEnd, type);
+    if (rule >= 0) {
+      this.#rules.counters.dropped(rule);
+      return false;
+    }
+    if (expireAtMs >= 0 && this.#rules.changesTtls) {
+      entry.expireAtMs = this.#rules.expiry(db, keyBuf, keyStart, keyEnd, expireAtMs, Date.now());
+    }
+    return true;
+  }
+}
+
+const NAMES: Readonly<Record<Flavour, (TypeName | undefined)[]>> = { redis: [], valkey: [] };
+
+/** What an RDB type byte holds. */
+export function typeName(type: number, flavour: Flavour): TypeName {
+  const names = NAMES[flavour];
+  names[type] ??= valueKind(grammarType(type, flavour));
+  return names[type];
+}
+
+const nothing = (): void => {};
+
+/** Takes a value that nobody wants. */
+const NOBODY: ValueSink = {
+  begin: nothing,
+  element: nothing,
+  elementLength: nothing,
+  elementPart: nothing,
+  score: nothing,
+  fieldExpireAt: nothing,
+  streamEntry: nothing,
+  streamMeta: nothing,
+  streamGroup: nothing,
+  streamConsumer: nothing,
+  streamPending: nothing,
+  end: nothing,
+};

@@ -1,0 +1,286 @@
+import { NaruError } from '../../errors/errors.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
+import type { CommandView, StreamSink } from '../../protocol/resp/command-walker.ts';
+import { DEPENDS, KEEP, type Rules } from '../../rules/rules.ts';
+import { Action, actionOf } from '../command-table.ts';
+import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
+import { WRITE } from '../keys/key-spec.ts';
+import { otherDatabase, readsMore } from '../recopy/other-database.ts';
+import type { StreamApplier } from '../stream-applier.ts';
+import { CommandBuilder } from './command-builder.ts';
+import { type ResultType, resultType } from './result-types.ts';
+import { Ttl, TtlRewriter } from './ttl-rewriter.ts';
+
+/** Copies keys anew, in the place of commands that can not be given: the Recopier. */
+export interface KeyCopier {
+  /** A key that a command at `offset` has written. */
+  hold(db: number, key: Buffer, offset: number): void;
+  /** The keys that a command has written, which only the source can tell. */
+  holdUnresolved(command: CommandView, db: number): unknown;
+}
+
+export interface RuledStreamOptions {
+  rules: Rules;
+  /** finds the keys of the source's commands */
+  finder: KeyFinder;
+  /** undefined: there is no source to ask, or the target keeps keys of its own */
+  copier: KeyCopier | undefined;
+}
+
+/** Commands that are the same as one for each of their keys, and how many arguments a key has with it. */
+const BY_KEY: ReadonlyMap<string, number> = new Map([
+  ['DEL', 1],
+  ['UNLINK', 1],
+  ['TOUCH', 1],
+  ['MSET', 2],
+  // Only one that has set all of its keys is sent on.
+  ['MSETNX', 2],
+]);
+
+/**
+ * Stands in front of the applier of a stream: what comes out of it leaves in the target what the rules make of the source's keys.
+ *
+ * A command whose keys are all kept goes on as it stands, one whose keys are all dropped does not. One of which only some are kept is split where it is
+ * the same as a command for each key. Else the kept keys that it writes are copied anew (Recopier): what they hold may come from keys that the target
+ * does not have.
+ */
+export class RuledStream implements StreamSink {
+  readonly #stream: StreamApplier;
+  readonly #rules: Rules;
+  readonly #finder: KeyFinder;
+  readonly #copier: KeyCopier | undefined;
+  readonly #builder = new CommandBuilder();
+  readonly #ttls: TtlRewriter;
+  /** for each key of the command that is looked at: what `decide` says */
+  #decisions: Int32Array = new Int32Array(64);
+
+  constructor(stream: StreamApplier, { rules, finder, copier }: RuledStreamOptions) {
+    this.#stream = stream;
+    this.#rules = rules;
+    this.#finder = finder;
+    this.#copier = copier;
+    this.#ttls = new TtlRewriter(rules, this.#builder);
+  }
+
+  command(command: CommandView): void {
+    if (this.#stream.flushedAt !== undefined) return;
+    const { buf, argStart, argEnd } = command;
+    const action = actionOf(buf, argStart[0] as number, argEnd[0] as number);
+    if (isFrame(action)) {
+      this.#stream.command(command);
+      return;
+    }
+    const rule = this.#rules.decideCommand(this.#stream.db, buf, argStart[0] as number, argEnd[0] as number);
+    if (rule >= 0) this.#drop(command, rule);
+    else if (action === Action.FLUSH) this.#flush(command);
+    else if (action === Action.SWAPDB) this.#swap(command);
+    else if (action === Action.PUBLISH || action === Action.FUNCTION) this.#stream.command(command);
+    else this.#ofKeys(command, action);
+  }
+
+  // ---- databases as a whole
+
+  #flush(command: CommandView): void {
+    const { db, inTransaction } = this.#stream;
+    if (inTransaction) {
+      throw refused(command, 'FLUSH_REFUSED', 'in a transaction, with rules that say what is copied');
+    }
+    const one = /^flushdb$/i.test(command.text(0));
+    if (one && this.#isShared(db)) {
+      throw refused(
+        command,
+        'FLUSH_REFUSED',
+        `of database ${db}, which shares one of the target with another`,
+      );
+    }
+    this.#stream.command(command);
+  }
+
+  /** Whether another database of the source is written to the same one. */
+  #isShared(db: number): boolean {
+    const { mappedDbs } = this.#rules;
+    const to = this.#rules.mapDb(db);
+    if (to !== db && !mappedDbs.has(to)) return true;
+    return [...mappedDbs].some(([from, toDb]) => from !== db && toDb === to);
+  }
+
+  #swap(command: CommandView): void {
+    if (this.#rules.knowsDbs) {
+      throw refused(command, 'FLUSH_REFUSED', 'with rules that treat databases differently');
+    }
+    this.#stream.command(command);
+  }
+
+  // ---- keys
+
+  #ofKeys(command: CommandView, action: Action): void {
+    const count = this.#finder.find(command);
+    if (count === 0) {
+      this.#stream.command(command);
+      return;
+    }
+    if (count === NOT_FOUND) {
+      this.#copierFor(command).holdUnresolved(command, this.#stream.db);
+      this.#stream.leave(command);
+      return;
+    }
+    const other = this.#rules.knowsDbs ? otherDatabase(command) : undefined;
+    if (other !== undefined) {
+      this.#betweenDbs(command, count, other);
+      return;
+    }
+    const result = this.#rules.knowsTypes
+      ? resultType(command.buf, command.argStart[0] as number, command.argEnd[0] as number)
+      : undefined;
+    const { dropped, unsure } = this.#decideAll(command, count, result);
+    if (dropped === count) this.#drop(command, this.#decisions[0] as number);
+    else if (dropped + unsure === 0 && !readsMore(command)) this.#keep(command, action, count);
+    else if (unsure === 0 && this.#split(command, count)) return;
+    else this.#copy(command, count);
+  }
+
+  /** Sets `#decisions`, and counts those that drop and those that can not be told. */
+  #decideAll(
+    command: CommandView,
+    count: number,
+    result: ResultType | undefined,
+  ): { dropped: number; unsure: number } {
+    if (count > this.#decisions.length) this.#decisions = new Int32Array(count * 2);
+    let dropped = 0;
+    let unsure = 0;
+    for (let i = 0; i < count; i++) {
+      const decision = this.#decide(command, i, result);
+      this.#decisions[i] = decision;
+      if (decision >= 0) dropped++;
+      else if (decision === DEPENDS) unsure++;
+    }
+    return { dropped, unsure };
+  }
+
+  #decide(command: CommandView, i: number, result: ResultType | undefined): number {
+    const index = this.#finder.positions[i] as number;
+    const { buf, argStart, argEnd } = command;
+    const start = argStart[index] as number;
+    const end = argEnd[index] as number;
+    const { db } = this.#stream;
+    const decision = this.#rules.decide(db, buf, start, end, undefined);
+    if (decision !== DEPENDS || result === undefined) return decision;
+    if (result.type === undefined) return KEEP;
+    const typed = this.#rules.decide(db, buf, start, end, result.type);
+    // A value of another type, which is kept, may have stood there.
+    return typed >= 0 && result.replaces ? DEPENDS : typed;
+  }
+
+  #keep(command: CommandView, action: Action, count: number): void {
+    if (this.#rules.changesTtls) {
+      const ttl = this.#ttls.rewrite(command, action, this.#stream.db);
+      if (ttl === Ttl.REWRITTEN) {
+        this.#stream.command(this.#ttls.view);
+        return;
+      }
+      if (ttl === Ttl.COPY) {
+        this.#copy(command, count);
+        return;
+      }
+    }
+    this.#stream.command(command);
+  }
+
+  /** The kept keys with their arguments; false: the command is more than one for each of its keys. */
+  #split(command: CommandView, count: number): boolean {
+    const name = command.text(0).toUpperCase();
+    const each = BY_KEY.get(name);
+    if (each === undefined) return false;
+    const kept = this.#decisions.subarray(0, count).reduce((sum, one) => sum + (one === KEEP ? 1 : 0), 0);
+    const builder = this.#builder;
+    builder.begin(1 + kept * each);
+    builder.text(name === 'MSETNX' ? 'MSET' : name);
+    for (let i = 0; i < count; i++) {
+      const index = this.#finder.positions[i] as number;
+      if (this.#decisions[i] === KEEP) builder.copy(command, index, index + each);
+      else this.#rules.counters.dropped(this.#decisions[i] as number);
+    }
+    this.#rules.counters.cut++;
+    this.#stream.command(builder.end(command.offset, command.endOffset));
+    return true;
+  }
+
+  /** The keys that it writes, but for those that are dropped. */
+  #copy(command: CommandView, count: number): void {
+    let rule = KEEP;
+    let written = 0;
+    for (let i = 0; i < count; i++) {
+      const decision = this.#decisions[i] as number;
+      if (decision >= 0) rule = decision;
+      else if (((this.#finder.access[i] as number) & WRITE) !== 0) {
+        written++;
+        this.#hold(command, this.#stream.db, i);
+      }
+    }
+    if (rule >= 0) this.#rules.counters.dropped(rule);
+    if (rule >= 0 && written > 0) this.#rules.counters.cut++;
+    this.#stream.leave(command);
+  }
+
+  /** MOVE and COPY to another database: what they write there is copied, where the rules keep it. */
+  #betweenDbs(command: CommandView, count: number, other: number): void {
+    for (let i = 0; i < count; i++) {
+      if (((this.#finder.access[i] as number) & WRITE) === 0) continue;
+      const index = this.#finder.positions[i] as number;
+      const start = command.argStart[index] as number;
+      const end = command.argEnd[index] as number;
+      for (const db of [this.#stream.db, other]) {
+        const decision = this.#rules.decide(db, command.buf, start, end, undefined);
+        if (decision >= 0) this.#rules.counters.dropped(decision);
+        else this.#hold(command, db, i);
+      }
+    }
+    this.#stream.leave(command);
+  }
+
+  #hold(command: CommandView, db: number, i: number): void {
+    const index = this.#finder.positions[i] as number;
+    const key = command.buf.subarray(command.argStart[index], command.argEnd[index]);
+    this.#copierFor(command).hold(db, key, command.offset);
+  }
+
+  #copierFor(command: CommandView): KeyCopier {
+    if (this.#copier !== undefined) return this.#copier;
+    const why = 'the rules cut it, and its keys can not be copied anew here';
+    throw refused(command, 'COMMAND_REFUSED', `: ${why}`);
+  }
+
+  #drop(command: CommandView, rule: number): void {
+    this.#rules.counters.dropped(rule);
+    this.#stream.leave(command);
+  }
+
+  // ---- commands too large to be held
+
+  bigCommand(command: BigCommand): void {
+    if (this.#copier === undefined) {
+      const text = 'A command is too large to be held, as rules need it to be';
+      throw new NaruError('COMMAND_REFUSED', text, { side: 'source', offset: command.offset });
+    }
+    this.#stream.bigCommand(command);
+  }
+
+  bigCommandPart(buf: Buffer, start: number, end: number): void {
+    this.#stream.bigCommandPart(buf, start, end);
+  }
+
+  bigCommandEnd(command: BigCommand): void {
+    this.#stream.bigCommandEnd(command);
+  }
+}
+
+/** What the stream itself is made of: no rule is about it. */
+function isFrame(action: Action): boolean {
+  return action >= Action.SELECT && action <= Action.REPLCONF;
+}
+
+function refused(command: CommandView, code: 'FLUSH_REFUSED' | 'COMMAND_REFUSED', why: string): NaruError {
+  const name = command.text(0).toUpperCase();
+  const place = { side: 'source', offset: command.offset, command: name } as const;
+  return new NaruError(code, `${name} ${why}`.replace(' :', ':'), place);
+}

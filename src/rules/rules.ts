@@ -1,0 +1,218 @@
+import { keySlot } from '../net/topology/slot.ts';
+import { checkRules } from './check.ts';
+import { KeyMatcher } from './key-matcher.ts';
+import { type Renamer, renamerOf } from './renamer.ts';
+import type { RuleSpec, TtlSpec, TypeName } from './rule.ts';
+import { RuleCounters } from './rule-counters.ts';
+
+/** What `decide` says beside the index of the rule that drops. */
+export const KEEP = -1;
+/** It depends on the key's type, which was not given. */
+export const DEPENDS = -2;
+
+interface Filter {
+  readonly index: number;
+  readonly drops: boolean;
+  readonly key: KeyMatcher | undefined;
+  readonly dbs: readonly number[] | undefined;
+  readonly types: readonly TypeName[] | undefined;
+  readonly slots: RuleSpec['slot'];
+  readonly commands: ReadonlySet<string> | undefined;
+}
+
+interface Change<T> extends Omit<Filter, 'drops' | 'commands'> {
+  readonly what: T;
+}
+
+/**
+ * A table of rules, compiled. Of the rules that keep or drop the first one that matches decides; where none does, a key is kept, unless the table has
+ * rules that keep. The same of those that rename, and of those about expiries: one at most applies.
+ *
+ * Keys are those of the source throughout. The object keeps counts, so that each link has its own.
+ */
+export class Rules {
+  readonly specs: readonly RuleSpec[];
+  readonly counters: RuleCounters;
+  readonly #filters: readonly Filter[];
+  readonly #commandFilters: readonly Filter[];
+  readonly #renames: readonly Change<Renamer>[];
+  readonly #ttls: readonly Change<TtlSpec>[];
+  readonly #dbs: ReadonlyMap<number, { to: number; index: number }>;
+  readonly #otherwise: number;
+  readonly #otherCommands: number;
+
+  /** Throws RuleError. */
+  constructor(specs: readonly RuleSpec[]) {
+    checkRules(specs);
+    this.specs = specs;
+    this.counters = new RuleCounters(specs);
+    const filters = specs.flatMap((spec, index) =>
+      spec.action === undefined ? [] : [filterOf(spec, index)],
+    );
+    this.#filters = filters.filter(({ commands }) => commands === undefined);
+    this.#commandFilters = filters.filter(({ commands }) => commands !== undefined);
+    this.#otherwise = otherwise(this.#filters, specs.length);
+    this.#otherCommands = otherwise(this.#commandFilters, specs.length);
+    this.#renames = specs.flatMap((spec, index) =>
+      spec.rename === undefined ? [] : [{ ...filterOf(spec, index), what: renamerOf(spec.rename) }],
+    );
+    this.#ttls = specs.flatMap((spec, index) =>
+      spec.ttl === undefined ? [] : [{ ...filterOf(spec, index), what: spec.ttl }],
+    );
+    this.#dbs = new Map(
+      specs.flatMap(({ db = [], toDb }, index) =>
+        toDb === undefined ? [] : db.map((each) => [each, { to: toDb, index }] as const),
+      ),
+    );
+  }
+
+  get filters(): boolean {
+    return this.#filters.length > 0;
+  }
+
+  get renames(): boolean {
+    return this.#renames.length > 0;
+  }
+
+  get mapsDbs(): boolean {
+    return this.#dbs.size > 0;
+  }
+
+  get changesTtls(): boolean {
+    return this.#ttls.length > 0;
+  }
+
+  /** Databases are not all treated alike. */
+  get knowsDbs(): boolean {
+    return this.specs.some(({ db }) => db !== undefined);
+  }
+
+  get knowsTypes(): boolean {
+    return this.specs.some(({ type }) => type !== undefined);
+  }
+
+  /** Each database that another one is written into: several of the source then share one, if it has keys itself or two are mapped to it. */
+  get mappedDbs(): ReadonlyMap<number, number> {
+    return new Map([...this.#dbs].map(([from, { to }]) => [from, to]));
+  }
+
+  /** KEEP, DEPENDS, or the index of the rule that drops the key `buf[start, end)`. `type` undefined: it is not known. */
+  decide(db: number, buf: Buffer, start: number, end: number, type: TypeName | undefined): number {
+    for (let i = 0; i < this.#filters.length; i++) {
+      const filter = this.#filters[i] as Filter;
+      if (!matchesKey(filter, db, buf, start, end)) continue;
+      if (filter.types !== undefined) {
+        if (type === undefined) return DEPENDS;
+        if (!filter.types.includes(type)) continue;
+      }
+      return filter.drops ? filter.index : KEEP;
+    }
+    return this.#otherwise;
+  }
+
+  /** KEEP, or the index of the rule that drops all commands of this name. */
+  decideCommand(db: number, buf: Buffer, start: number, end: number): number {
+    if (this.#commandFilters.length === 0) return KEEP;
+    const name = buf.toString('latin1', start, end).toUpperCase();
+    for (const { commands, dbs, drops, index } of this.#commandFilters) {
+      if (commands?.has(name) && (dbs === undefined || dbs.includes(db))) return drops ? index : KEEP;
+    }
+    return this.#otherCommands;
+  }
+
+  /** The name in the target, where it is another one. The buffer is new. */
+  rename(db: number, buf: Buffer, start: number, end: number): Buffer | undefined {
+    for (let i = 0; i < this.#renames.length; i++) {
+      const change = this.#renames[i] as Change<Renamer>;
+      if (!matchesKey(change, db, buf, start, end)) continue;
+      const name = change.what.rename(buf, start, end);
+      if (name === undefined) continue;
+      this.counters.renamed(change.index);
+      return name;
+    }
+    return undefined;
+  }
+
+  mapDb(db: number): number {
+    return this.#dbs.get(db)?.to ?? db;
+  }
+
+  /** ms since 1970; -1: the key does not expire. `expireAtMs` is what it is at the source. */
+  expiry(db: number, buf: Buffer, start: number, end: number, expireAtMs: number, nowMs: number): number {
+    if (expireAtMs < 0) return expireAtMs;
+    const change = this.#ttlOf(db, buf, start, end);
+    if (change === undefined) return expireAtMs;
+    const at = changed(change.what, expireAtMs, nowMs);
+    if (at !== expireAtMs) this.counters.ttlChanged(change.index);
+    return at;
+  }
+
+  /** Whether a rule is about the key's expiry. */
+  hasTtl(db: number, buf: Buffer, start: number, end: number): boolean {
+    return this.#ttlOf(db, buf, start, end) !== undefined;
+  }
+
+  #ttlOf(db: number, buf: Buffer, start: number, end: number): Change<TtlSpec> | undefined {
+    return this.#ttls.find((ttl) => matchesKey(ttl, db, buf, start, end));
+  }
+
+  /**
+   * Whether a key of this name in the target's database `db` is one that the rules would have put there: whose type is left open. Undefined: it
+   * can not be told, since a rule renames by an expression.
+   */
+  covers(db: number, name: Buffer, ofDb: number | undefined): boolean | undefined {
+    if (this.#renames.some(({ what }) => what.origin === undefined)) return undefined;
+    const names = [name, ...this.#renames.flatMap(({ what }) => what.origin?.(name) ?? [])];
+    const dbs = ofDb === undefined ? [db, ...this.#dbs.keys()] : [ofDb];
+    return dbs.some((from) => this.mapDb(from) === db && names.some((key) => this.#becomes(from, key, name)));
+  }
+
+  #becomes(db: number, key: Buffer, name: Buffer): boolean {
+    const decision = this.decide(db, key, 0, key.length, undefined);
+    if (decision >= 0) return false;
+    const counted = this.counters.pause();
+    const becomes = this.rename(db, key, 0, key.length) ?? key;
+    counted();
+    return becomes.equals(name);
+  }
+}
+
+function filterOf(spec: RuleSpec, index: number): Filter {
+  return {
+    index,
+    drops: spec.action === 'drop',
+    key: KeyMatcher.of(spec),
+    dbs: spec.db,
+    types: spec.type,
+    slots: spec.slot,
+    commands: spec.command && new Set(spec.command.map((name) => name.toUpperCase())),
+  };
+}
+
+/** What becomes of what no rule matches. */
+function otherwise(filters: readonly Filter[], implicit: number): number {
+  return filters.some(({ drops }) => !drops) ? implicit : KEEP;
+}
+
+function matchesKey(
+  { key, dbs, slots }: Pick<Filter, 'key' | 'dbs' | 'slots'>,
+  db: number,
+  buf: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  if (dbs !== undefined && !dbs.includes(db)) return false;
+  if (slots !== undefined) {
+    const slot = keySlot(buf, start, end);
+    if (!slots.some(([first, last]) => slot >= first && slot <= last)) return false;
+  }
+  return key === undefined || key.matches(buf, start, end);
+}
+
+function changed({ drop, addMs = 0, minMs, maxMs }: TtlSpec, expireAtMs: number, nowMs: number): number {
+  if (drop) return -1;
+  let at = expireAtMs + addMs;
+  if (minMs !== undefined && at < nowMs + minMs) at = nowMs + minMs;
+  if (maxMs !== undefined && at > nowMs + maxMs) at = nowMs + maxMs;
+  return at;
+}
