@@ -11,7 +11,7 @@ export function addFlags(command: Command, of: CommandName): void {
     if (spec === undefined || spec.flag === false) continue;
     const isOn = spec.kind === 'boolean' && spec.default === 'true';
     const option = new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`);
-    if (spec.kind === 'addresses') option.argParser(oneMore);
+    if (spec.kind === 'addresses' || spec.kind === 'list') option.argParser(oneMore);
     command.addOption(isOn ? option.hideHelp() : option);
     if (spec.kind !== 'boolean') continue;
     const off = new Option(`--no-${name}`, `do not ${spec.doc}`).helpGroup(`${spec.group}:`);

@@ -4,6 +4,7 @@ import type {
   ErrorEvent,
   LinkPosition,
   ProgressEvent,
+  RulesEvent,
   StartedEvent,
   SyncEvent,
 } from '../engine/events.ts';
@@ -18,6 +19,8 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
       return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
     case 'synced':
       return `In sync after ${durationText(event.ms)}: the target holds everything up to ${placesText(event.links) ?? `offset ${event.offset}`}.`;
+    case 'rules':
+      return rulesText(event);
     case 'warning':
       return `warning ${event.code}: ${printable(event.message)}`;
     case 'error':
@@ -25,6 +28,21 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
     case 'done':
       return doneText(event);
   }
+}
+
+function rulesText({ rules, cut, merged }: RulesEvent): string {
+  const lines = rules.map(({ rule, dropped, renamed, ttl }) => {
+    const parts = [
+      [dropped, 'dropped'],
+      [renamed, 'renamed'],
+      [ttl, 'with another expiry'],
+    ] as const;
+    const told = parts.filter(([count]) => count > 0).map(([count, word]) => `${exactText(count)} ${word}`);
+    return `rule ${printable(rule)}: ${told.join(', ')}`;
+  });
+  if (cut > 0) lines.push(`commands that rules cut: ${exactText(cut)}`);
+  if (merged > 0) lines.push(`keys that have the name of another one now: ${exactText(merged)}`);
+  return lines.length === 0 ? 'The rules have changed nothing so far.' : lines.join('\n');
 }
 
 /**

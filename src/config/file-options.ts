@@ -4,6 +4,7 @@ import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
 import { readTls, withCredentials } from './endpoints.ts';
 import type { Side } from './options.ts';
+import type { RuleValues } from './rules-of-options.ts';
 import { type OptionValues, type Origins, readOptions, refuseTlsWithoutUse } from './sync-options.ts';
 
 type Required<Key extends keyof OptionValues> = { [K in Key]-?: NonNullable<OptionValues[K]> };
@@ -18,7 +19,8 @@ export type ResolvedRestoreOptions = {
 } & Required<
   'functions' | 'publish' | 'lossy' | 'inFlight' | 'bigKeySize' | 'connectTimeout' | 'progressInterval'
 > &
-  Optional<'onConflict' | 'until'>;
+  Optional<'onConflict' | 'until'> &
+  RuleValues;
 
 export type ResolvedDumpOptions = {
   from: Endpoint;
@@ -27,7 +29,9 @@ export type ResolvedDumpOptions = {
   to: string;
 } & Required<'psyncCommand' | 'overwrite' | 'connectTimeout' | 'progressInterval'>;
 
-export type ResolvedDecodeOptions = Required<'format' | 'verifyChecksum' | 'json'> & Optional<'until'>;
+export type ResolvedDecodeOptions = Required<'format' | 'verifyChecksum' | 'json'> &
+  Optional<'until'> &
+  RuleValues;
 
 type Given = Readonly<Record<string, unknown>>;
 

@@ -2,11 +2,18 @@ import { NaruError } from '../errors/errors.ts';
 import { RuleError } from '../rules/check.ts';
 import type { RuleSpec } from '../rules/rule.ts';
 import { Rules } from '../rules/rules.ts';
+import type { Camel } from './names.ts';
+import type { ruleOptions } from './rule-options.ts';
 import { readDb, readSlots, readTtl, readType } from './rule-tables.ts';
 import type { OptionValues } from './sync-options.ts';
 
+/** The options that make rules, as they were read. */
+export type RuleValues = {
+  readonly [K in Camel<keyof typeof ruleOptions>]?: OptionValues[K] | undefined;
+};
+
 /** What options say is left out comes first, then the table, then what they say is copied. Undefined: there are no rules at all. */
-export function ruleSpecs(values: OptionValues): readonly RuleSpec[] | undefined {
+export function ruleSpecs(values: RuleValues): readonly RuleSpec[] | undefined {
   const specs = [
     ...excludes(values),
     ...(values.rules ?? []),
@@ -19,7 +26,7 @@ export function ruleSpecs(values: OptionValues): readonly RuleSpec[] | undefined
 }
 
 /** Throws NaruError CONFIG_INVALID where rules can not be meant. */
-export function compileRules(values: OptionValues): Rules | undefined {
+export function compileRules(values: RuleValues): Rules | undefined {
   const specs = ruleSpecs(values);
   if (specs === undefined) return undefined;
   try {
@@ -35,7 +42,7 @@ function rule(name: string, rest: Partial<RuleSpec>): RuleSpec {
 }
 
 /** Each kind by itself: what one of them names is left out. */
-function excludes(values: OptionValues): RuleSpec[] {
+function excludes(values: RuleValues): RuleSpec[] {
   const key = keyPatterns('exclude', values);
   const { excludeDb: db, excludeType: type, excludeSlot: slot, excludeCommand: command } = values;
   const action = 'drop';
@@ -49,7 +56,7 @@ function excludes(values: OptionValues): RuleSpec[] {
 }
 
 /** Kinds together: what is copied has a name, a database, a type and a slot that are named. */
-function includes(values: OptionValues): RuleSpec[] {
+function includes(values: RuleValues): RuleSpec[] {
   const key = keyPatterns('include', values);
   const { includeDb: db, includeType: type, includeSlot: slot, includeCommand: command } = values;
   const action = 'keep';
@@ -67,7 +74,7 @@ function includes(values: OptionValues): RuleSpec[] {
 
 function keyPatterns(
   word: 'include' | 'exclude',
-  values: OptionValues,
+  values: RuleValues,
 ): { name: string; patterns: Partial<RuleSpec> } | undefined {
   const { [`${word}Prefix` as const]: prefix, [`${word}Suffix` as const]: suffix } = values;
   const { [`${word}Glob` as const]: glob, [`${word}Regex` as const]: regex } = values;
@@ -82,7 +89,7 @@ function keyPatterns(
   return { name: kinds.length === 1 ? `${word}-${kinds[0]}` : `${word} keys`, patterns };
 }
 
-function renames({ renamePrefix = [], renameRegex = [] }: OptionValues): RuleSpec[] {
+function renames({ renamePrefix = [], renameRegex = [] }: RuleValues): RuleSpec[] {
   return [
     ...renamePrefix.map((text) => {
       const [, prefix = '', to = ''] = matched('rename-prefix', text, /^([^=]*)=(.*)$/s, 'old=new');
@@ -96,7 +103,7 @@ function renames({ renamePrefix = [], renameRegex = [] }: OptionValues): RuleSpe
   ];
 }
 
-function maps({ dbMap = [] }: OptionValues): RuleSpec[] {
+function maps({ dbMap = [] }: RuleValues): RuleSpec[] {
   return parts(dbMap).map((text) => {
     const [, from, to] = matched('db-map', text, /^(\d+)=(\d+)$/, '3=0');
     return rule(`db-map ${text}`, { db: [readDb('db-map', from)], toDb: readDb('db-map', to) });
@@ -104,7 +111,7 @@ function maps({ dbMap = [] }: OptionValues): RuleSpec[] {
 }
 
 /** `min=1h,max=7d` or `drop` */
-function ttls({ ttl }: OptionValues): RuleSpec[] {
+function ttls({ ttl }: RuleValues): RuleSpec[] {
   if (ttl === undefined) return [];
   const table: { drop?: boolean; [key: string]: unknown } = {};
   for (const text of parts(ttl)) {

@@ -16,6 +16,7 @@ import {
   optionOf,
   type SpecOf,
 } from './options.ts';
+import { compileRules } from './rules-of-options.ts';
 
 type ForLibrary<N extends OptionName, C extends CommandName> = N extends OptionName
   ? SpecOf<N> extends { library: false }
@@ -125,6 +126,8 @@ export function readOptions(
     if (raw !== undefined) values[key] = readOption(name, spec, raw, origins[key] ?? `option ${key}`);
     else if (name === 'from' || name === 'to') throw missing(name, spec.kind);
   }
+  // Whether the rules can be meant is told before anything is opened.
+  compileRules(values);
   return values;
 }
 

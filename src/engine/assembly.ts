@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
+import { compileRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { keySlot } from '../net/topology/slot.ts';
@@ -11,21 +12,26 @@ import type { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Pump } from '../pipeline/pump.ts';
 import { NewerForms } from '../pipeline/recopy/newer-forms.ts';
 import { Recopier } from '../pipeline/recopy/recopier.ts';
+import { RenamedTarget } from '../pipeline/rules/renamed-target.ts';
+import { valueAgain } from '../pipeline/rules/value-again.ts';
 import type { SharedTarget } from '../pipeline/shared-target.ts';
 import { SnapshotApplier } from '../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../pipeline/stream-applier.ts';
+import type { Rules } from '../rules/rules.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
 import { PositionedReader } from '../source/redis/positioned-reader.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
 import type { Losses } from '../target/losses.ts';
 import { commandsOf, type Dialect } from '../target/redis/dialect.ts';
+import type { Target } from '../target/target.ts';
 import { Acker } from './acker.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import { type NodeFacts, VALKEY_READ } from './facts.ts';
 import { HeldBack } from './held-back.ts';
 import type { ClusterHost } from './link-host.ts';
 import type { SourceAsker } from './source-asker.ts';
+import { targetKeys } from './target-keys.ts';
 import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
 
 export interface AssemblyInput {
@@ -61,6 +67,8 @@ export interface Assembly {
   /** undefined: keys of the target's own are kept, and what is refused can't be written over */
   recopier: Recopier | undefined;
   heldBack: HeldBack;
+  /** undefined: all is copied as it is */
+  rules: Rules | undefined;
 }
 
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
@@ -104,23 +112,39 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     signal: input.signal,
   });
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
-  const shared = input.cluster ?? sharedBy(target);
+  const shared = input.cluster ?? sharedByRules(input) ?? sharedBy(target);
   const recopier = makeRecopier(input, link, target, keys, expiries);
+  const rules = compileRules(options);
+  const named = rules === undefined ? target : renamedTarget(target, rules, keys);
   const pump: Pump = new Pump({
     spool,
-    target,
-    snapshot: new SnapshotApplier(target, { functions: options.functions === 'copy', expiries }),
-    stream: makeStreamApplier(input, target, spool, link, recopier, shared),
+    target: named,
+    snapshot: new SnapshotApplier(named, { functions: options.functions === 'copy', expiries }),
+    stream: makeStreamApplier(input, named, spool, link, recopier, shared, rules),
+    ...(rules !== undefined && { rules: { rules, finder: keys, copier: recopier, canFlush: true } }),
     recopier,
     bigEntryBytes: Math.max(options.bigKeySize, target.wholeEntryBytes ?? 0),
-    routed: target.takes !== undefined,
+    routed: target.takes !== undefined || rules !== undefined,
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
     shared,
     onSnapshotApplied: input.onSnapshotApplied,
   });
-  made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack };
+  made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack, rules };
   return made;
+}
+
+function renamedTarget(target: EngineTarget, rules: Rules, keys: KeyFinder): Target {
+  if (!rules.renames && !rules.mapsDbs) return target;
+  return new RenamedTarget(target, rules, keys, checkpointKey(''));
+}
+
+/** A source of which only some is copied must not have all of the target removed. */
+function sharedByRules({ options, signal }: AssemblyInput): SharedTarget | undefined {
+  const rules = compileRules(options);
+  if (rules === undefined) return undefined;
+  const keys = targetKeys(options, signal);
+  return { removeKeys: (db) => keys.removeMigrated(rules, db) };
 }
 
 /** A target of several nodes is flushed apart, as one that several sources share is. */
@@ -158,11 +182,12 @@ function makeLink(
 
 function makeStreamApplier(
   { options, sourceNode, protectTarget, checked }: AssemblyInput,
-  target: EngineTarget,
+  target: Target,
   spool: Spool,
   link: ReplicationLink,
   recopier: Recopier | undefined,
   shared: SharedTarget | undefined,
+  rules: Rules | undefined,
 ): StreamApplier {
   return new StreamApplier(target, {
     publish: options.publish,
@@ -172,6 +197,7 @@ function makeStreamApplier(
     recopier,
     shared,
     checkpointKey: checkpointKey(sourceNode),
+    again: rules && ((db, key, value) => valueAgain(rules, db, key, value)),
     arrivalMs: (offset) => spool.arrivalMs(offset),
     onGetAck: (offset) => link.ackWhen(link.streamOffset(offset)),
   });
@@ -209,6 +235,7 @@ function makeRecopier(
     target: checked.commands,
     newer: newerForms(sourceFacts, checked.dialect),
     takes: target.takes?.bind(target),
+    copiesBig: compileRules(options) !== undefined,
     mayWrite: target.mayWrite?.bind(target),
     expiries,
     ...(cluster !== undefined && { groupOf: slotOf, onElsewhere: cluster.onElsewhere }),

@@ -85,6 +85,24 @@ export interface SyncedEvent extends Counters {
   links?: LinkPosition[];
 }
 
+/** What one rule has done; keys of the full copy and commands of the stream are counted alike. */
+export interface RuleCount {
+  rule: string;
+  dropped: number;
+  renamed: number;
+  ttl: number;
+}
+
+export interface RulesEvent {
+  event: 'rules';
+  /** what each rule has dropped, renamed, and given another expiry; those that have done nothing are left out */
+  rules: RuleCount[];
+  /** commands of which some keys were kept and others not */
+  cut: number;
+  /** keys of the full copy that have the name of another one there, since rules made two one */
+  merged: number;
+}
+
 export interface WarningEvent {
   event: 'warning';
   code: string;
@@ -123,6 +141,7 @@ export type SyncEvent =
   | ProgressEvent
   | SnapshotDoneEvent
   | SyncedEvent
+  | RulesEvent
   | WarningEvent
   | ErrorEvent
   | DoneEvent;

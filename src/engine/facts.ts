@@ -32,7 +32,7 @@ export interface NodeFacts {
 }
 
 /** A question to one side, with refusals as NaruError. */
-export async function ask(client: RespClient, ...args: (string | number)[]): Promise<Reply> {
+export async function ask(client: RespClient, ...args: (string | number | Buffer)[]): Promise<Reply> {
   try {
     return await client.call(...args);
   } catch (error) {

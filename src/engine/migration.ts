@@ -8,12 +8,13 @@ import { findTarget } from './find-target.ts';
 import { Meter, type Reading } from './meter.ts';
 import { countKeys } from './precheck.ts';
 import type { Position } from './reading.ts';
+import { checkTopologyOfRules, rulesEvent } from './rules-told.ts';
 import { type MovableLink, SlotMover } from './slot-mover.ts';
 import { SourceNodes, type SourcePlace } from './source-nodes.ts';
 import { countersIn, sumOf } from './sums.ts';
 import { SyncJob } from './sync-job.ts';
 import { watchForSynced } from './synced-watch.ts';
-import { TargetKeys } from './target-keys.ts';
+import { targetKeys } from './target-keys.ts';
 import { Turns } from './turns.ts';
 
 interface Link extends MovableLink {
@@ -98,6 +99,7 @@ export class Migration {
       while (this.#running.size > 0) await Promise.race(this.#running);
       if (this.#failure !== undefined) throw this.#failure;
       await this.#checkMoves();
+      this.#tellRules();
       return this.#done();
     } catch (error) {
       const failure = this.#failure ?? toNaruError(error);
@@ -131,23 +133,16 @@ export class Migration {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
+    checkTopologyOfRules(this.#options, this.#nodes.isCluster, this.#target);
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
     if (this.#nodes.isCluster) this.#mover = this.#makeMover();
     if (this.#stopping) throw stoppedEarly();
   }
 
   #makeMover(): SlotMover {
-    const { to, toTls, connectTimeout, giveUpAfter } = this.#options;
     return new SlotMover({
       nodes: this.#nodes,
-      keys: new TargetKeys({
-        endpoint: to,
-        find: () => findTarget(this.#options, this.#ending.signal),
-        tls: toTls,
-        connectTimeoutMs: connectTimeout,
-        giveUpAfterMs: giveUpAfter,
-        signal: this.#ending.signal,
-      }),
+      keys: targetKeys(this.#options, this.#ending.signal),
       signal: this.#moving.signal,
       links: () => this.#links,
       keepsKeys: () => this.#protectTarget,
@@ -269,6 +264,7 @@ export class Migration {
     this.#snapshotDone = true;
     const { keys, skipped, snapshotBytes = 0 } = sumOf(this.#links.map(({ job }) => job.reading));
     this.#emit({ event: 'snapshot_done', keys, skipped, bytes: snapshotBytes, ms: this.#meter.elapsedMs });
+    this.#tellRules();
     void this.#watch();
   }
 
@@ -352,6 +348,11 @@ export class Migration {
   }
 
   // ---- telling
+
+  #tellRules(): void {
+    const rules = this.#links.flatMap(({ job }) => job.rules ?? []);
+    if (rules.length > 0) this.#emit(rulesEvent(rules));
+  }
 
   /** What several links find at the one target is told once. */
   #tell(event: WarningEvent | ErrorEvent): void {

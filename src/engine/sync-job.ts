@@ -1,5 +1,6 @@
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
+import type { Rules } from '../rules/rules.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import { errorEvent, toNaruError } from './error-event.ts';
@@ -9,6 +10,7 @@ import type { LinkHost } from './link-host.ts';
 import { makeSide } from './make-side.ts';
 import type { Reading } from './meter.ts';
 import { type Position, positionOf, readingOf } from './reading.ts';
+import { checkDatabases } from './rules-told.ts';
 import { SourceAsker } from './source-asker.ts';
 import type { TargetSide } from './target-side.ts';
 
@@ -96,6 +98,7 @@ export class SyncJob {
       const source = await this.#asker.facts();
       const { onConflict = lookForKeys ? undefined : 'overwrite' } = this.#options;
       const target = await this.#side.open({ facts: source, node: this.#host.node }, onConflict);
+      await checkDatabases(this.#options, this.#host.target, this.#connecting.signal);
       this.#checked = { source, target };
       return { source, target };
     } catch (error) {
@@ -133,6 +136,11 @@ export class SyncJob {
   /** Up to where the target holds everything; undefined: not even the snapshot. */
   get position(): Position | undefined {
     return this.#parts && positionOf(this.#parts);
+  }
+
+  /** undefined: all is copied as it is */
+  get rules(): Rules | undefined {
+    return this.#parts?.rules;
   }
 
   /** Keys that are being copied again. */

@@ -1,4 +1,6 @@
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
+import { compileRules } from '../config/rules-of-options.ts';
+import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
@@ -9,8 +11,11 @@ import { Outage } from '../net/outage.ts';
 import { keySlot } from '../net/topology/slot.ts';
 import { nodeEndpoint, sameRoutes, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
+import { TYPE_NAMES, type TypeName } from '../rules/rule.ts';
+import type { Rules } from '../rules/rules.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask, readKeyspace } from './facts.ts';
+import { findTarget } from './find-target.ts';
 
 export interface TargetKeysOptions {
   /** the address as it was given */
@@ -21,6 +26,21 @@ export interface TargetKeysOptions {
   connectTimeoutMs: number;
   giveUpAfterMs: number;
   signal: AbortSignal;
+  /** what is copied; undefined: everything */
+  rules?: Rules | undefined;
+}
+
+export function targetKeys(options: ResolvedSyncOptions, signal: AbortSignal): TargetKeys {
+  const { to, toTls, connectTimeout, giveUpAfter } = options;
+  return new TargetKeys({
+    endpoint: to,
+    find: () => findTarget(options, signal),
+    tls: toTls,
+    connectTimeoutMs: connectTimeout,
+    giveUpAfterMs: giveUpAfter,
+    signal,
+    rules: compileRules(options),
+  });
 }
 
 /** What Naru keeps at the target for itself. */
@@ -57,7 +77,7 @@ export class TargetKeys {
    * least once; one may be given twice. Where the target is lost on the way it begins again. Rejects with NaruError.
    */
   async each(wanted: (slot: number) => boolean, take: (keys: Buffer[]) => Promise<void>): Promise<void> {
-    await this.#visit((client) => this.#scan(client, wanted, take));
+    await this.#visit((client) => this.#scan(client, this.#copied(wanted), take));
   }
 
   /** The same for all keys of all databases. Rejects with SWEEP_IMPOSSIBLE where the target is a proxy. */
@@ -78,25 +98,46 @@ export class TargetKeys {
   /** Removes the keys of some slots. */
   async remove(wanted: (slot: number) => boolean): Promise<void> {
     await this.#visit((client) =>
-      this.#scan(client, wanted, async (keys) => {
+      this.#scan(client, this.#copied(wanted), async (keys) => {
         // One by one: in a cluster those of one command would have to be of one slot.
         await Promise.all(keys.map((key) => remove(client, key)));
       }),
     );
   }
 
+  /** Removes the keys that the rules have, or would have, put there: those of all databases of the source, or of one. */
+  async removeMigrated(rules: Rules, ofDb: number | undefined): Promise<void> {
+    await this.#visit(async (client) => {
+      const keyspace = readKeyspace(parseInfo(String(await ask(client, 'INFO', 'keyspace'))));
+      for (const db of keyspace.keys()) {
+        await ask(client, 'SELECT', db);
+        await this.#scan(
+          client,
+          () => true,
+          (keys) => removeThose(client, keys, { rules, db, ofDb }),
+        );
+      }
+    });
+  }
+
   async #scan(
     client: RespClient,
-    wanted: (slot: number) => boolean,
+    wanted: (slot: number, key: Buffer) => boolean,
     take: (keys: Buffer[]) => Promise<void>,
   ): Promise<void> {
     for (let cursor = '0'; ; ) {
       const [next, keys] = (await ask(client, 'SCAN', cursor, 'COUNT', SCAN_COUNT)) as [Buffer, Buffer[]];
-      const found = keys.filter((key) => wanted(keySlot(key, 0, key.length)) && !isOwn(key));
+      const found = keys.filter((key) => !isOwn(key) && wanted(keySlot(key, 0, key.length), key));
       if (found.length > 0) await take(found);
       cursor = next.toString();
       if (cursor === '0') return;
     }
+  }
+
+  /** What rules leave out is none of the source's. */
+  #copied(wanted: (slot: number) => boolean): (slot: number, key: Buffer) => boolean {
+    const { rules } = this.#options;
+    return (slot, key) => wanted(slot) && rules?.covers(0, key, undefined) !== false;
   }
 
   /** At each server. A key that goes from one that is still to be visited to one that was would not be seen: then once more. */
@@ -132,6 +173,31 @@ export class TargetKeys {
       client.connection.destroy();
     }
   }
+}
+
+async function removeThose(
+  client: RespClient,
+  keys: readonly Buffer[],
+  { rules, db, ofDb }: { rules: Rules; db: number; ofDb: number | undefined },
+): Promise<void> {
+  const types = rules.knowsTypes ? await Promise.all(keys.map((key) => ask(client, 'TYPE', key))) : [];
+  const migrated = keys.filter((key, i) => {
+    const covered = rules.covers(
+      db,
+      key,
+      ofDb,
+      types[i] === undefined ? undefined : typeNamed(String(types[i])),
+    );
+    if (covered !== undefined) return covered;
+    const text =
+      'The source was flushed, and keys that a rule renamed by an expression can not be told from others in the target';
+    throw new NaruError('FLUSH_REFUSED', text, { side: 'source' });
+  });
+  await Promise.all(migrated.map((key) => remove(client, key)));
+}
+
+function typeNamed(word: string): TypeName {
+  return TYPE_NAMES.find((type) => type === word) ?? 'module';
 }
 
 function serversOf({ kind, nodes }: Topology): readonly TopologyNode[] {

@@ -182,7 +182,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'The source was flushed while the target holds keys of its own (--on-conflict skip or fail): Naru does not remove those. Clear the migrated keys by hand and start again.',
+      'The source removed all keys of a database while the target holds keys that are not from it, or that can not be told from those (--on-conflict skip or fail, rules): Naru does not remove those. Clear the migrated keys by hand and start again.',
   },
   BAD_FORMAT: {
     policy: 'stop',

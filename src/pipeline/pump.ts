@@ -9,6 +9,8 @@ import type { Target } from '../target/target.ts';
 import { toFormatFailure } from './format-failure.ts';
 import { type Named, nameCommand, nameEntry } from './naming.ts';
 import type { Recopier } from './recopy/recopier.ts';
+import { RuledSnapshot } from './rules/ruled-snapshot.ts';
+import { RuledStream, type RuledStreamOptions } from './rules/ruled-stream.ts';
 import type { SharedTarget } from './shared-target.ts';
 import type { SnapshotApplier } from './snapshot-applier.ts';
 import type { StreamApplier } from './stream-applier.ts';
@@ -32,6 +34,8 @@ export interface PumpOptions {
   node: string;
   /** the source's own offset of a spool offset in the stream, for errors */
   streamOffset(spoolOffset: number): number;
+  /** stand in front of snapshot and stream; undefined: all is given as it is */
+  rules?: RuledStreamOptions | undefined;
   /** undefined: nothing can be copied again */
   recopier?: Recopier | undefined;
   /** as in StreamApplierOptions */
@@ -60,9 +64,12 @@ export class Pump {
 
   constructor(options: PumpOptions) {
     this.#options = options;
-    this.#walker = new RdbWalker(options.snapshot as RdbSink, { bigEntryBytes: options.bigEntryBytes });
+    const { rules } = options;
+    const entries: RdbSink = rules ? new RuledSnapshot(options.snapshot, rules.rules) : options.snapshot;
+    const commands: StreamSink = rules ? new RuledStream(options.stream, rules) : options.stream;
+    this.#walker = new RdbWalker(entries, { bigEntryBytes: options.bigEntryBytes });
     options.snapshot.walk = this.#walker;
-    this.#commands = new CommandWalker(options.stream as StreamSink, {
+    this.#commands = new CommandWalker(commands, {
       bigCommandBytes: options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES,
     });
   }

@@ -24,10 +24,21 @@ describe('what is kept', () => {
     ]);
     expect(
       ['user:admin:1', 'user:1', 'tmp:', 'a:old', 'old', 'other'].map((key) => decide(rules, key)),
-    ).toEqual([KEEP, 1, 1, 1, 2, 2]);
+    ).toEqual([KEEP, 1, 1, 1, KEEP, KEEP]);
   });
 
-  it('is all that no rule drops where none keeps', () => {
+  it('is the opposite of what the last rule does, where none matches', () => {
+    const drop = rule({ prefix: ['tmp:'], action: 'drop' });
+    const keep = rule({ suffix: ['1'], action: 'keep' });
+    expect(['tmp:1', 'a1', 'b'].map((key) => decide(new Rules([drop, keep]), key))).toEqual([0, KEEP, 2]);
+    expect(['tmp:1', 'a1', 'b'].map((key) => decide(new Rules([keep, drop]), key))).toEqual([
+      KEEP,
+      KEEP,
+      KEEP,
+    ]);
+  });
+
+  it('goes by globs', () => {
     const rules = new Rules([rule({ glob: ['s*:[0-9]?'], action: 'drop' })]);
     expect(['s:1x', 'session:99', 's:1', 's:xx', 'other'].map((key) => decide(rules, key))).toEqual([
       0,

@@ -25,8 +25,8 @@ interface Change<T> extends Omit<Filter, 'drops' | 'commands'> {
 }
 
 /**
- * A table of rules, compiled. Of the rules that keep or drop the first one that matches decides; where none does, a key is kept, unless the table has
- * rules that keep. The same of those that rename, and of those about expiries: one at most applies.
+ * A table of rules, compiled. Of the rules that keep or drop the first one that matches decides; where none does, a key gets the opposite of what the
+ * last of them does. Of those that rename, and of those about expiries: one at most applies.
  *
  * Keys are those of the source throughout. The object keeps counts, so that each link has its own.
  */
@@ -157,18 +157,20 @@ export class Rules {
   }
 
   /**
-   * Whether a key of this name in the target's database `db` is one that the rules would have put there: whose type is left open. Undefined: it
+   * Whether a key of this name in the target's database `db` is one that the rules would have put there: a type that is not given is left open. Undefined: it
    * can not be told, since a rule renames by an expression.
    */
-  covers(db: number, name: Buffer, ofDb: number | undefined): boolean | undefined {
+  covers(db: number, name: Buffer, ofDb: number | undefined, type?: TypeName): boolean | undefined {
     if (this.#renames.some(({ what }) => what.origin === undefined)) return undefined;
     const names = [name, ...this.#renames.flatMap(({ what }) => what.origin?.(name) ?? [])];
     const dbs = ofDb === undefined ? [db, ...this.#dbs.keys()] : [ofDb];
-    return dbs.some((from) => this.mapDb(from) === db && names.some((key) => this.#becomes(from, key, name)));
+    return dbs.some(
+      (from) => this.mapDb(from) === db && names.some((key) => this.#becomes(from, key, name, type)),
+    );
   }
 
-  #becomes(db: number, key: Buffer, name: Buffer): boolean {
-    const decision = this.decide(db, key, 0, key.length, undefined);
+  #becomes(db: number, key: Buffer, name: Buffer, type: TypeName | undefined): boolean {
+    const decision = this.decide(db, key, 0, key.length, type);
     if (decision >= 0) return false;
     const counted = this.counters.pause();
     const becomes = this.rename(db, key, 0, key.length) ?? key;
@@ -189,9 +191,9 @@ function filterOf(spec: RuleSpec, index: number): Filter {
   };
 }
 
-/** What becomes of what no rule matches. */
+/** What becomes of what no rule matches: the opposite of what the last rule does. */
 function otherwise(filters: readonly Filter[], implicit: number): number {
-  return filters.some(({ drops }) => !drops) ? implicit : KEEP;
+  return filters.at(-1)?.drops === false ? implicit : KEEP;
 }
 
 function matchesKey(

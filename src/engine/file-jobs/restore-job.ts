@@ -2,9 +2,16 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../../checkpoint/checkpoint.ts';
 import type { ResolvedRestoreOptions } from '../../config/file-options.ts';
+import { compileRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
+import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
+import { KeyTable } from '../../pipeline/keys/key-table.ts';
+import { RenamedTarget } from '../../pipeline/rules/renamed-target.ts';
+import { RuledSnapshot } from '../../pipeline/rules/ruled-snapshot.ts';
+import { RuledStream } from '../../pipeline/rules/ruled-stream.ts';
 import { StreamApplier } from '../../pipeline/stream-applier.ts';
 import type { AofSink } from '../../protocol/aof/aof-walker.ts';
+import type { Rules } from '../../rules/rules.ts';
 import { decodeFile } from '../../source/file/decode-file.ts';
 import { type FilePart, type FileSource, openFileSource } from '../../source/file/file-source.ts';
 import { RedisTarget } from '../../target/redis/redis-target.ts';
@@ -14,6 +21,7 @@ import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
 import { type NodeFacts, readFacts } from '../facts.ts';
 import { Meter } from '../meter.ts';
 import { countKeys } from '../precheck.ts';
+import { refuseMissing, rulesEvent } from '../rules-told.ts';
 import { type Run, startRun } from '../run.ts';
 import { TargetSession } from '../target-session.ts';
 import { endWarnings } from './end-warnings.ts';
@@ -45,6 +53,8 @@ export class RestoreJob {
   readonly #job: string;
   readonly #session: TargetSession;
   readonly #opening = new AbortController();
+  /** undefined: all is restored as it is */
+  readonly #rules: Rules | undefined;
   #source: FileSource | undefined;
   #checked!: CheckedTarget;
   #target: RedisTarget | undefined;
@@ -61,6 +71,7 @@ export class RestoreJob {
   constructor(options: ResolvedRestoreOptions, emit: (event: SyncEvent) => void) {
     this.#options = options;
     this.#emit = emit;
+    this.#rules = compileRules(options);
     this.#job = `file:${options.from === STDIN ? STDIN : resolve(options.from)}`;
     this.#session = new TargetSession({
       endpoint: options.to,
@@ -107,6 +118,7 @@ export class RestoreJob {
     const client = await this.#session.open();
     try {
       this.#checkCluster(await readFacts(client));
+      if (this.#rules?.mapsDbs) await refuseMissing(client, this.#rules);
       this.#checked = await checkTarget(this.#session, client, undefined, this.#options, (code, message) =>
         this.#warn(code, message),
       );
@@ -170,8 +182,12 @@ export class RestoreJob {
       },
     );
     const copyFunctions = functions === 'copy';
-    this.#snapshot = new FileSnapshot(target, { functions: copyFunctions });
-    this.#stream = new StreamApplier(target, {
+    const rules = this.#rules;
+    const finder = new KeyFinder(KeyTable.builtIn());
+    const named =
+      rules?.renames || rules?.mapsDbs ? new RenamedTarget(target, rules, finder, checkpointKey('')) : target;
+    this.#snapshot = new FileSnapshot(named, { functions: copyFunctions });
+    this.#stream = new StreamApplier(named, {
       publish,
       functions: copyFunctions,
       protectTarget: false,
@@ -180,7 +196,9 @@ export class RestoreJob {
       onGetAck: () => {},
       setTakesPxat: this.#checked.dialect.pxat,
     });
-    this.#transactions = new WholeTransactions(this.#stream, COMMAND_BYTES_MAX);
+    const ruled = rules && { rules, finder, copier: undefined, canFlush: false };
+    const commands = ruled ? new RuledStream(this.#stream, ruled) : this.#stream;
+    this.#transactions = new WholeTransactions(commands, COMMAND_BYTES_MAX);
     return target;
   }
 
@@ -215,7 +233,7 @@ export class RestoreJob {
 
   #sink({ kind }: FileSource): AofSink {
     return {
-      rdb: this.#snapshot,
+      rdb: this.#rules === undefined ? this.#snapshot : new RuledSnapshot(this.#snapshot, this.#rules),
       stream: kind === 'rdb' ? noCommands : this.#transactions,
       timestamp: (seconds) => {
         this.#writtenAtMs = seconds * 1000;
@@ -330,6 +348,7 @@ export class RestoreJob {
     const { keys, skipped, bytes } = counters;
     const ms = this.#meter.elapsedMs;
     this.#emit({ event: 'snapshot_done', keys, skipped, bytes, ms });
+    if (this.#rules !== undefined) this.#emit(rulesEvent([this.#rules]));
     return { event: 'done', ...counters, ms, lagMs: 0, lagBytes: 0, replid: '', offset: this.#ackedOffset };
   }
 

@@ -4,8 +4,8 @@ import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { RawCommandSink, Target } from '../../target/target.ts';
 import type { KeyFinder } from '../keys/key-finder.ts';
-import { CommandBuilder } from './command-builder.ts';
 import { NameSet } from './name-set.ts';
+import { asRenamed, CommandRenamer } from './renaming.ts';
 
 /**
  * A target that knows keys by other names and has them in other databases than the source: all that comes in speaks of the source's.
@@ -15,17 +15,17 @@ import { NameSet } from './name-set.ts';
 export class RenamedTarget implements Target {
   readonly #target: Target;
   readonly #rules: Rules;
-  readonly #finder: KeyFinder;
+  readonly #renamer: CommandRenamer;
   /** begins the names of keys that are no source's */
   readonly #own: Buffer;
-  readonly #builder = new CommandBuilder();
   readonly #sink: KeyReplacingSink;
   readonly #names = new NameSet();
+  #countedTo = 0;
 
   constructor(target: Target, rules: Rules, finder: KeyFinder, ownPrefix: string) {
     this.#target = target;
     this.#rules = rules;
-    this.#finder = finder;
+    this.#renamer = new CommandRenamer(rules, finder);
     this.#own = Buffer.from(ownPrefix);
     this.#sink = new KeyReplacingSink();
   }
@@ -43,14 +43,14 @@ export class RenamedTarget implements Target {
   }
 
   entry(entry: EntryView): void {
-    this.#asRenamed(entry, () => {
+    asRenamed(entry, this.#rules, () => {
       this.#countMerged(entry);
       this.#target.entry(entry);
     });
   }
 
   bigEntry(entry: EntryView): ValueSink {
-    return this.#asRenamed(entry, () => {
+    return asRenamed(entry, this.#rules, () => {
       this.#countMerged(entry);
       return this.#target.bigEntry(entry);
     });
@@ -61,11 +61,11 @@ export class RenamedTarget implements Target {
   }
 
   set(command: CommandView, db: number): void {
-    this.#target.set(this.#renamed(command, db), this.#rules.mapDb(db));
+    this.#target.set(this.#renamer.renamed(command, db), this.#rules.mapDb(db));
   }
 
   command(command: CommandView, db: number): void {
-    this.#target.command(this.#renamed(command, db), this.#rules.mapDb(db));
+    this.#target.command(this.#renamer.renamed(command, db), this.#rules.mapDb(db));
   }
 
   beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
@@ -83,7 +83,7 @@ export class RenamedTarget implements Target {
   }
 
   replace(entry: EntryView, dump: Buffer): Flavour {
-    return this.#asRenamed(entry, () => this.#target.replace(entry, dump));
+    return asRenamed(entry, this.#rules, () => this.#target.replace(entry, dump));
   }
 
   remove(key: Buffer, db: number, offset: number): void {
@@ -103,58 +103,19 @@ export class RenamedTarget implements Target {
     this.#target.breathe(idle);
   }
 
+  get isDrained(): boolean {
+    return this.#target.isDrained;
+  }
+
   drained(): Promise<void> {
     return this.#target.drained();
   }
 
-  /** The entry is the caller's, who goes on to speak of the source's key. */
-  #asRenamed<T>(entry: EntryView, write: () => T): T {
-    const { keyBuf, keyStart, keyEnd, db } = entry;
-    const name = this.#rules.rename(db, keyBuf, keyStart, keyEnd);
-    if (name !== undefined) {
-      entry.keyBuf = name;
-      entry.keyStart = 0;
-      entry.keyEnd = name.length;
-    }
-    entry.db = this.#rules.mapDb(db);
-    try {
-      return write();
-    } finally {
-      entry.keyBuf = keyBuf;
-      entry.keyStart = keyStart;
-      entry.keyEnd = keyEnd;
-      entry.db = db;
-    }
-  }
-
-  #countMerged({ keyBuf, keyStart, keyEnd, db }: EntryView): void {
+  /** What is given again after an outage was counted. */
+  #countMerged({ keyBuf, keyStart, keyEnd, db, offset }: EntryView): void {
+    if (offset < this.#countedTo) return;
+    this.#countedTo = offset + 1;
     if (!this.#names.add(db, keyBuf, keyStart, keyEnd)) this.#rules.counters.merged++;
-  }
-
-  #renamed(command: CommandView, db: number): CommandView {
-    if (!this.#rules.renames) return command;
-    const count = this.#finder.find(command);
-    let names: (Buffer | undefined)[] | undefined;
-    for (let i = 0; i < count; i++) {
-      const index = this.#finder.positions[i] as number;
-      const { buf, argStart, argEnd } = command;
-      const name = this.#rules.rename(db, buf, argStart[index] as number, argEnd[index] as number);
-      if (name === undefined) continue;
-      names ??= [];
-      names[index] = name;
-    }
-    return names === undefined ? command : this.#rebuilt(command, names);
-  }
-
-  #rebuilt(command: CommandView, names: readonly (Buffer | undefined)[]): CommandView {
-    const builder = this.#builder;
-    builder.begin(command.argc);
-    for (let i = 0; i < command.argc; i++) {
-      const name = names[i];
-      if (name === undefined) builder.copy(command, i, i + 1);
-      else builder.arg(name, 0, name.length);
-    }
-    return builder.end(command.offset, command.endOffset);
   }
 }
 

@@ -1,3 +1,4 @@
+import { PART_FIELD } from '../../protocol/rdb/information.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import { grammarType } from '../../protocol/rdb/types.ts';
 import { valueKind } from '../../protocol/rdb/value-kind.ts';
@@ -14,6 +15,7 @@ export class RuledSnapshot implements RdbSink {
   readonly #rules: Rules;
   #flavour: Flavour = 'redis';
   #db = 0;
+  #part: Buffer | undefined;
 
   constructor(sink: RdbSink, rules: Rules) {
     this.#sink = sink;
@@ -26,8 +28,11 @@ export class RuledSnapshot implements RdbSink {
   }
 
   aux(name: string, value: Buffer): void {
-    const gone = name === GONE;
-    if (gone && this.#rules.decide(this.#db, value, 0, value.length, undefined) >= 0) return;
+    if (name === PART_FIELD) {
+      this.#part = Buffer.from(value);
+      return;
+    }
+    if (name === GONE && this.#rules.decide(this.#db, value, 0, value.length, undefined) >= 0) return;
     this.#sink.aux(name, value);
   }
 
@@ -68,7 +73,16 @@ export class RuledSnapshot implements RdbSink {
     this.#sink.finish(version);
   }
 
+  /** What is told of an entry before it comes goes with it. */
   #keeps(entry: EntryView): boolean {
+    const part = this.#part;
+    this.#part = undefined;
+    if (!this.#passes(entry)) return false;
+    if (part !== undefined) this.#sink.aux(PART_FIELD, part);
+    return true;
+  }
+
+  #passes(entry: EntryView): boolean {
     const { db, keyBuf, keyStart, keyEnd, expireAtMs } = entry;
     const type = this.#rules.knowsTypes ? typeName(entry.type, this.#flavour) : undefined;
     const rule = this.#rules.decide(db, keyBuf, keyStart, keyEnd, type);

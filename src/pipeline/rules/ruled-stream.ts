@@ -6,7 +6,6 @@ import { Action, actionOf } from '../command-table.ts';
 import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
 import { otherDatabase, readsMore } from '../recopy/other-database.ts';
-import type { StreamApplier } from '../stream-applier.ts';
 import { CommandBuilder } from './command-builder.ts';
 import { type ResultType, resultType } from './result-types.ts';
 import { Ttl, TtlRewriter } from './ttl-rewriter.ts';
@@ -19,12 +18,27 @@ export interface KeyCopier {
   holdUnresolved(command: CommandView, db: number): unknown;
 }
 
+/** Takes what the rules let through: the StreamApplier. */
+export interface StreamStage extends StreamSink {
+  /** the database that the source's stream is in */
+  readonly db: number;
+  readonly inTransaction: boolean;
+  /** Nothing is taken now, and all of it will come again. */
+  readonly flushedAt: number | undefined;
+  /** A command that has no effect, or whose effect is copied. */
+  leave(command: CommandView): void;
+}
+
 export interface RuledStreamOptions {
   rules: Rules;
   /** finds the keys of the source's commands */
   finder: KeyFinder;
   /** undefined: there is no source to ask, or the target keeps keys of its own */
   copier: KeyCopier | undefined;
+  /** FLUSHALL and FLUSHDB remove what was migrated and nothing else */
+  canFlush: boolean;
+  /** nothing is applied: what is cut is shown whole */
+  showsCut?: boolean;
 }
 
 /** Commands that are the same as one for each of their keys, and how many arguments a key has with it. */
@@ -45,16 +59,19 @@ const BY_KEY: ReadonlyMap<string, number> = new Map([
  * does not have.
  */
 export class RuledStream implements StreamSink {
-  readonly #stream: StreamApplier;
+  readonly #stream: StreamStage;
   readonly #rules: Rules;
   readonly #finder: KeyFinder;
   readonly #copier: KeyCopier | undefined;
+  readonly #options: RuledStreamOptions;
   readonly #builder = new CommandBuilder();
   readonly #ttls: TtlRewriter;
   /** for each key of the command that is looked at: what `decide` says */
   #decisions: Int32Array = new Int32Array(64);
 
-  constructor(stream: StreamApplier, { rules, finder, copier }: RuledStreamOptions) {
+  constructor(stream: StreamStage, options: RuledStreamOptions) {
+    const { rules, finder, copier } = options;
+    this.#options = options;
     this.#stream = stream;
     this.#rules = rules;
     this.#finder = finder;
@@ -82,8 +99,13 @@ export class RuledStream implements StreamSink {
 
   #flush(command: CommandView): void {
     const { db, inTransaction } = this.#stream;
-    if (inTransaction) {
-      throw refused(command, 'FLUSH_REFUSED', 'in a transaction, with rules that say what is copied');
+    if (this.#options.showsCut) {
+      this.#stream.command(command);
+      return;
+    }
+    if (inTransaction || !this.#options.canFlush) {
+      const why = inTransaction ? 'in a transaction' : 'in a file';
+      throw refused(command, 'FLUSH_REFUSED', `${why}, with rules that say what is copied`);
     }
     const one = /^flushdb$/i.test(command.text(0));
     if (one && this.#isShared(db)) {
@@ -105,7 +127,7 @@ export class RuledStream implements StreamSink {
   }
 
   #swap(command: CommandView): void {
-    if (this.#rules.knowsDbs) {
+    if (this.#rules.knowsDbs && !this.#options.showsCut) {
       throw refused(command, 'FLUSH_REFUSED', 'with rules that treat databases differently');
     }
     this.#stream.command(command);
@@ -119,12 +141,16 @@ export class RuledStream implements StreamSink {
       this.#stream.command(command);
       return;
     }
+    if (this.#options.showsCut && count === NOT_FOUND) {
+      this.#stream.command(command);
+      return;
+    }
     if (count === NOT_FOUND) {
       this.#copierFor(command).holdUnresolved(command, this.#stream.db);
       this.#stream.leave(command);
       return;
     }
-    const other = this.#rules.knowsDbs ? otherDatabase(command) : undefined;
+    const other = this.#rules.knowsDbs && !this.#options.showsCut ? otherDatabase(command) : undefined;
     if (other !== undefined) {
       this.#betweenDbs(command, count, other);
       return;
@@ -207,6 +233,11 @@ export class RuledStream implements StreamSink {
 
   /** The keys that it writes, but for those that are dropped. */
   #copy(command: CommandView, count: number): void {
+    if (this.#options.showsCut) {
+      this.#stream.command(command);
+      return;
+    }
+    const other = otherDatabase(command);
     let rule = KEEP;
     let written = 0;
     for (let i = 0; i < count; i++) {
@@ -215,6 +246,7 @@ export class RuledStream implements StreamSink {
       else if (((this.#finder.access[i] as number) & WRITE) !== 0) {
         written++;
         this.#hold(command, this.#stream.db, i);
+        if (other !== undefined) this.#hold(command, other, i);
       }
     }
     if (rule >= 0) this.#rules.counters.dropped(rule);
@@ -258,7 +290,7 @@ export class RuledStream implements StreamSink {
   // ---- commands too large to be held
 
   bigCommand(command: BigCommand): void {
-    if (this.#copier === undefined) {
+    if (this.#copier === undefined && !this.#options.showsCut) {
       const text = 'A command is too large to be held, as rules need it to be';
       throw new NaruError('COMMAND_REFUSED', text, { side: 'source', offset: command.offset });
     }

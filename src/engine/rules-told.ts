@@ -1,0 +1,71 @@
+/** What the engine asks of rules before a run, and tells of them. */
+import { compileRules, type RuleValues } from '../config/rules-of-options.ts';
+import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import { NaruError } from '../errors/errors.ts';
+import { openClient, type RespClient, ServerError } from '../net/client.ts';
+import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
+import type { RuleCount } from '../rules/rule-counters.ts';
+import type { Rules } from '../rules/rules.ts';
+import type { RulesEvent } from './events.ts';
+
+/** What the rules of all links have done. */
+export function rulesEvent(all: readonly Rules[]): RulesEvent {
+  const sums = new Map<string, RuleCount>();
+  for (const { rule, dropped, renamed, ttl } of all.flatMap(({ counters }) => counters.list)) {
+    const sum = sums.get(rule) ?? { rule, dropped: 0, renamed: 0, ttl: 0 };
+    sums.set(rule, {
+      rule,
+      dropped: sum.dropped + dropped,
+      renamed: sum.renamed + renamed,
+      ttl: sum.ttl + ttl,
+    });
+  }
+  const total = (count: (rules: Rules) => number): number =>
+    all.reduce((sum, rules) => sum + count(rules), 0);
+  return {
+    event: 'rules',
+    rules: [...sums.values()],
+    cut: total(({ counters }) => counters.cut),
+    merged: total(({ counters }) => counters.merged),
+  };
+}
+
+/** Names of keys are what a cluster goes by: of the source's keys it would have to be told where they are under both names. */
+export function checkTopologyOfRules(values: RuleValues, fromCluster: boolean, target: Topology): void {
+  const rules = compileRules(values);
+  if (rules === undefined || (!fromCluster && target.kind !== 'cluster' && target.kind !== 'proxy')) return;
+  if (!rules.renames && !rules.mapsDbs) return;
+  const text =
+    'Keys can not be renamed, and databases not mapped, where one of the sides is a cluster or a proxy';
+  throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
+}
+
+/** The databases that others are mapped to have to be there. Rejects with NaruError. */
+export async function checkDatabases(
+  options: ResolvedSyncOptions,
+  target: Topology,
+  signal: AbortSignal,
+): Promise<void> {
+  const rules = compileRules(options);
+  if (rules === undefined || !rules.mapsDbs) return;
+  const { to, toTls: tls = {}, connectTimeout: timeoutMs } = options;
+  const endpoint = { ...nodeEndpoint(to, target.nodes[0] as TopologyNode), db: 0 };
+  const client = await openClient(endpoint, { tls, timeoutMs, side: 'target', signal });
+  try {
+    await refuseMissing(client, rules);
+  } finally {
+    client.connection.destroy();
+  }
+}
+
+export async function refuseMissing(client: RespClient, rules: Rules): Promise<void> {
+  for (const [from, db] of rules.mappedDbs) {
+    try {
+      await client.call('SELECT', db);
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      const text = `Database ${from} is mapped to ${db}, which the target does not have: ${error.text}`;
+      throw new NaruError('CONFIG_INVALID', text, { side: 'target' });
+    }
+  }
+}
