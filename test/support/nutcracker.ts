@@ -34,8 +34,9 @@ export class Nutcracker {
     this.#statsPort = statsPort;
   }
 
-  static async start(): Promise<Nutcracker> {
-    const servers = [await RedisServer.start(), await RedisServer.start()];
+  /** `config`: of the servers */
+  static async start(config: Record<string, string> = {}): Promise<Nutcracker> {
+    const servers = [await RedisServer.start({ config }), await RedisServer.start({ config })];
     const proxy = new Nutcracker(servers, await freePort(), await freePort());
     try {
       await proxy.launch();

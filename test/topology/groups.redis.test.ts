@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { RedisCluster } from '../support/cluster.ts';
 import type { Naru } from '../support/naru.ts';
 import type { RedisServer } from '../support/redis-server.ts';
+import type { Arg } from '../support/resp-client.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
 import { until } from '../support/until.ts';
 import { fill, Rig, serversOf } from './rig.ts';
@@ -55,6 +56,42 @@ describe('a group with sentinels', { timeout: 60_000 }, () => {
     await heir.call('INCR', 'before');
     await rig.holds('before', '3');
     await rig.endsEqual(naru, [heir]);
+  });
+
+  it('is followed by a run to a cluster whose master changes too', async () => {
+    const rig = await Rig.toCluster(3, 1);
+    stops.push(() => rig.stop());
+    const group = await SentinelGroup.start({ replicas: 1 });
+    stops.push(() => group.stop());
+    const naru = rig.sync(group.url);
+    const write = async (server: RedisServer, round: number): Promise<void> => {
+      await server.pipeline(
+        Array.from({ length: 200 }, (_, n) => [
+          ['INCR', `n:${n % 50}`],
+          ['MSET', `a:${n}`, round, `b:${n}`, round],
+          ['RENAME', `a:${n}`, `c:${n}`],
+          ['MULTI'],
+          ['RPUSH', 'l', n],
+          ['INCR', 'sum'],
+          ['EXEC'],
+        ]).flat() as Arg[][],
+      );
+    };
+    const master = await group.master();
+    await write(master, 1);
+    await naru.untilEvent('synced');
+    await write(master, 2);
+    // A history that only the dead master had, nobody could go on with.
+    expect(await master.call('WAIT', 2, 20_000)).toBe(2);
+    const [node] = await rig.targetCluster.masters();
+    const [heir] = await Promise.all([
+      group.killMaster(),
+      rig.targetCluster.killMaster(node as NonNullable<typeof node>),
+    ]);
+    await write(heir, 3);
+    const { commands } = await rig.endsEqual(naru, [heir]);
+    expect(commands).toBeGreaterThan(0);
+    expect(await heir.text('GET', 'sum')).toBe('600');
   });
 });
 

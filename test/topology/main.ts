@@ -1,12 +1,14 @@
 /**
- * The long run: `npm run test:topology -- [rounds] [seed]`. First clusters of other sizes, with changes on both sides; then each round copies a cluster, to one server or to a cluster, while it is written to,
- * masters change and slots move, in ways chosen at random, and ends with a complete comparison. A round that fails names its seed.
+ * The long run: `npm run test:topology -- [rounds] [seed]`. First groups of other sizes with changes on both sides, by themselves and then followed by an
+ * independent model; then each round copies a cluster, to one server or to a cluster, while it is written to, masters change and slots move, in ways
+ * chosen at random, and ends with a complete comparison. A round that fails names its seed.
  */
 import { RedisCluster } from '../support/cluster.ts';
 import type { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
 import { bothSides } from './both-sides.ts';
 import { ClusterWriter } from './cluster-writer.ts';
+import { modelRun } from './model-run.ts';
 import { fill, Rig, serversOf } from './rig.ts';
 
 const CHANGES = 4;
@@ -84,4 +86,13 @@ async function tell(seed: number, run: Promise<string>): Promise<void> {
 }
 
 for (const masters of [2, 3, 5]) await tell(first, bothSides(masters, first));
+const SIZES: [from: number, to: number][] = [
+  [3, 2],
+  [2, 5],
+  [3, 5],
+  [3, 0],
+  [0, 3],
+];
+for (const [from, to] of SIZES)
+  await tell(first, modelRun({ from, to, seed: first, commands: 3000, changes: true }));
 for (let n = 0; n < rounds; n++) await tell(first + n, round(first + n));

@@ -11,8 +11,8 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function rigged(): Promise<{ rig: TargetRig; proxy: Nutcracker }> {
-  const proxy = await Nutcracker.start();
+async function rigged(config?: Record<string, string>): Promise<{ rig: TargetRig; proxy: Nutcracker }> {
+  const proxy = await Nutcracker.start(config);
   stops.push(() => proxy.stop());
   const rig = await TargetRig.start(() => proxy.url);
   stops.push(() => rig.stop());
@@ -60,9 +60,8 @@ describe.skipIf(!hasNutcracker())(name, { timeout: 90_000 }, () => {
   });
 
   it('may be restarted, and so may a server behind it', async () => {
-    const { rig, proxy } = await rigged();
+    const { rig, proxy } = await rigged({ appendonly: 'yes', appendfsync: 'always' });
     const [first] = proxy.servers;
-    await first?.call('CONFIG', 'SET', 'appendonly', 'yes', 'appendfsync', 'always');
     const writer = await rig.writer({ seed: 32, rate: 1000 });
     const naru = rig.sync('--to-topology', 'proxy', '--lossy');
     await naru.untilEvent('synced');
@@ -73,6 +72,11 @@ describe.skipIf(!hasNutcracker())(name, { timeout: 90_000 }, () => {
     await proxy.servers[1]?.kill('SIGSTOP');
     await writer.until(500);
     await proxy.servers[1]?.kill('SIGCONT');
+    await writer.until(500);
+    // What it had acknowledged was on disk by then.
+    await first?.kill();
+    await writer.until(500);
+    await first?.restart();
     await writer.until(500);
     await writer.stop();
     await rig.endsEqual(naru, proxy.servers);

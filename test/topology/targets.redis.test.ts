@@ -8,7 +8,9 @@ import { differences, stateOf } from '../support/cluster-state.ts';
 import { compare } from '../support/compare.ts';
 import { Naru } from '../support/naru.ts';
 import type { RedisServer } from '../support/redis-server.ts';
+import type { Arg } from '../support/resp-client.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
+import { cachedServers } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { ownersOf, TargetRig } from './target-rig.ts';
@@ -133,3 +135,64 @@ describe('a cluster', { timeout: 60_000 }, () => {
     expect(restore.eventsOf('error')[0]).toMatchObject({ code: 'CONFIG_INVALID', side: 'target' });
   });
 });
+
+const valkey = cachedServers().find(({ name }) => name === 'valkey-9')?.binary;
+
+describe.skipIf(valkey === undefined)(
+  'a cluster of Valkey 9 with several databases',
+  { timeout: 60_000 },
+  () => {
+    it('keeps each key in its database, whatever breaks, and is flushed database by database', async () => {
+      const config = { 'cluster-databases': '8' };
+      const cluster = await RedisCluster.start({ masters: 3, binary: valkey as string, config });
+      stops.push(() => cluster.stop());
+      const rig = await TargetRig.start(() => cluster.url);
+      stops.push(() => rig.stop());
+      const client = await rig.source.connect();
+      const inEach = (commands: (db: number) => Arg[][]): Promise<unknown> =>
+        client.pipeline([0, 1, 5].flatMap((db) => [['SELECT', db], ...commands(db)]));
+      await inEach((db) => [['MSET', 'k', db, 'a', db, 'b', db, 'c', db]]);
+      const naru = rig.sync();
+      await naru.untilEvent('synced');
+      for (const node of await cluster.masters()) {
+        await inEach((db) => [
+          ['INCRBY', 'k', 10],
+          ['MSET', 'a', db, 'b', 'x', 'c', db],
+          // Over several slots: copied, in its database.
+          ['SUNIONSTORE', 'u', 's1', 's2'],
+          ['SADD', 's1', db],
+          ['RENAME', 'b', `from-b-${db}`],
+        ]);
+        await cutWriters(node.server);
+      }
+      await inEach((db) => (db === 5 ? [['FLUSHDB'], ['SET', 'behind', 5]] : []));
+      client.close();
+      await rig.acknowledged(naru);
+      expect(await naru.stop(), naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
+      const owners = await ownersOf(cluster);
+      for (const db of [0, 1, 5])
+        expect(await digestsOf(owners, db)).toEqual(await digestsOf([rig.source], db));
+      expect(naru.eventsOf('warning').map(({ code }) => code)).not.toContain('DATABASES_MERGED');
+    });
+  },
+);
+
+/** Key -> digest of its value, of one database. */
+async function digestsOf(servers: readonly RedisServer[], db: number): Promise<Map<string, string>> {
+  const digests = new Map<string, string>();
+  for (const server of servers) {
+    const client = await server.connect();
+    await client.call('SELECT', db);
+    for (const key of (await client.call('KEYS', '*')) as Buffer[])
+      digests.set(String(key), String(await client.call('DEBUG', 'DIGEST-VALUE', key)));
+    client.close();
+  }
+  return new Map([...digests].sort());
+}
+
+/** The connections that write, as the server sees them. */
+async function cutWriters(server: RedisServer): Promise<void> {
+  const clients = (await server.text('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n');
+  for (const client of clients.filter((line) => line.includes(' name=naru:')))
+    await server.call('CLIENT', 'KILL', 'ID', /^id=(\d+)/.exec(client)?.[1] as string);
+}
