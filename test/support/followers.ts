@@ -5,7 +5,9 @@ import { parseEndpoint } from '../../src/net/url.ts';
 import { KeyTable } from '../../src/pipeline/keys/key-table.ts';
 import { WrittenKeys } from '../../src/pipeline/keys/written-keys.ts';
 import type { Follower, FollowerListener, Way } from '../../src/source/redis/follow/follower.ts';
+import { LinkedFollower } from '../../src/source/redis/follow/linked-follower.ts';
 import { makeFollower, type WayOptions } from '../../src/source/redis/follow/make-follower.ts';
+import { openRedirected } from '../../src/source/redis/follow/tracking.ts';
 
 /** What was told, as text; keys byte for byte, in front of them `db:` (`*:` where it is not known). */
 export class Hearer implements FollowerListener {
@@ -62,12 +64,12 @@ export class Hearer implements FollowerListener {
 
 export const NO_TLS: WayOptions['tls'] = { insecure: false };
 
-/** A follower of the server at an address, not started. */
+/** A follower of the server at an address, not started. `redirected`: client tracking as where HELLO is refused. */
 export function followerAt(
   way: Way,
   url: string,
   listener: FollowerListener,
-  options: Partial<WayOptions> = {},
+  options: Partial<WayOptions> & { redirected?: boolean } = {},
 ): Follower {
   const common = {
     endpoint: async () => parseEndpoint(url),
@@ -76,5 +78,6 @@ export function followerAt(
     giveUpAfterMs: 60_000,
     commandKeys: new WrittenKeys(KeyTable.builtIn()),
   };
+  if (options.redirected) return new LinkedFollower(way, { ...common, ...options }, listener, openRedirected);
   return makeFollower(way, { ...common, ...options }, listener);
 }

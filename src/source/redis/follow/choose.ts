@@ -7,46 +7,50 @@ import { openTracking } from './tracking.ts';
 
 export interface Asking {
   open: OpenClient;
-  /** as of `openMonitor`; without it MONITOR */
-  monitorCommands?: readonly (readonly (string | number)[])[];
+  /** the source is a proxy: these tell of all shards behind it (see `openMonitor`) */
+  proxyMonitors?: readonly (readonly (string | number)[])[] | undefined;
 }
 
 export interface Choice {
   readonly way: Way;
-  /** why not one that would be better, and what the way that was chosen can't be sure of; for the operator: `tracking: The source refuses ...` */
+  /** for the operator: of each way that was looked at why it is not offered, or what it can't be sure of: `tracking: The source refuses ...` */
   readonly why: readonly string[];
 }
 
+const PROXY =
+  'the source is a proxy: it can not be seen whether what each shard tells comes through, and before the answer to a later question';
+
 /**
- * The best way that the source offers, found by beginning to follow in each: tracking, keyspace, monitor, passes. Keyspace notifications of which it can't be
- * seen whether they come come after MONITOR, which costs the source more but shows what it shows. Nothing is written to the source. Rejects with NaruError
- * where it can't be reached.
+ * The best way that the source offers, found by beginning to follow in each: tracking, keyspace, monitor, passes. One of which it can't be seen whether it
+ * tells anything comes behind those that show it: MONITOR costs the source more, but Naru sees its own commands in it. Nothing is written to the source.
+ * Rejects with NaruError where it can't be reached.
  */
-export async function chooseWay({ open, monitorCommands }: Asking): Promise<Choice> {
+export async function chooseWay({ open, proxyMonitors }: Asking): Promise<Choice> {
   const why: string[] = [];
-  const monitor = openMonitor(NO_KEYS, monitorCommands);
-  let doubtful: readonly string[] | undefined;
+  let unproven: Way | undefined;
   for (const [way, openSession] of [
     ['tracking', openTracking],
     ['keyspace', openKeyspace],
-    ['monitor', monitor],
+    ['monitor', openMonitor(NO_KEYS, proxyMonitors)],
   ] as const) {
-    const doubts = await attempt(way, openSession, open, why);
-    if (doubts === undefined) continue;
-    why.push(...doubts.map((doubt) => `${way}: ${doubt}`));
-    if (way !== 'keyspace' || doubts.length === 0) return { way, why };
-    doubtful = doubts;
+    const session = await attempt(way, openSession, open, why);
+    if (session === undefined) continue;
+    why.push(...session.doubts.map((doubt) => `${way}: ${doubt}`));
+    const throughProxy = proxyMonitors !== undefined && way !== 'monitor';
+    if (throughProxy) why.push(`${way}: ${PROXY}`);
+    if (session.proven && !throughProxy) return { way, why };
+    unproven ??= way;
   }
-  return { way: doubtful === undefined ? 'passes' : 'keyspace', why };
+  return { way: unproven ?? 'passes', why };
 }
 
-/** The doubts of the way; undefined: the source does not offer it, and `why` says why. */
+/** A session of the way, which has ended; undefined: the source does not offer it, and `why` says why. */
 async function attempt(
   way: Way,
   openSession: OpenSession,
   open: OpenClient,
   why: string[],
-): Promise<readonly string[] | undefined> {
+): Promise<Session | undefined> {
   let session: Session;
   try {
     session = await openSession(open, NOBODY);
@@ -57,7 +61,7 @@ async function attempt(
   }
   session.destroy();
   await session.closed;
-  return session.doubts;
+  return session;
 }
 
 const NOBODY: Told = { onDirty: () => {}, onUnsure: () => {} };

@@ -100,6 +100,7 @@ async function keyspaceSession(
             'INFO commandstats is refused: FLUSHALL, FLUSHDB and SWAPDB at the source are not noticed',
           ]
         : doubts,
+    proven: doubts.length === 0,
     closed: Promise.race(connections.map((connection) => connection.closed)).then((error) => {
       for (const connection of connections) connection.destroy(error);
       return error;

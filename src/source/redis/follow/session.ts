@@ -5,6 +5,8 @@ import type { FollowerListener } from './follower.ts';
 /** One life of a follower's connections: from when they are made until the first of them is lost. */
 export interface Session {
   readonly doubts: readonly string[];
+  /** false: it can't be seen whether anything is told at all */
+  readonly proven: boolean;
   /** Resolves once: why it has ended. */
   readonly closed: Promise<NaruError>;
   /** As that of Follower. */

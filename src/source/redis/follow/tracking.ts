@@ -41,7 +41,8 @@ async function onOneConnection({ connection }: RespClient, told: Told): Promise<
   }
 }
 
-async function openRedirected(open: OpenClient, told: Told): Promise<Session> {
+/** Where the source has no RESP3. */
+export async function openRedirected(open: OpenClient, told: Told): Promise<Session> {
   const client = await open();
   let hearer: RespClient | undefined;
   try {
@@ -85,6 +86,7 @@ async function trackingSession(
   return {
     doubts:
       watch === undefined ? ['INFO commandstats is refused: a SWAPDB at the source is not noticed'] : [],
+    proven: true,
     closed: Promise.race(connections.map((connection) => connection.closed)).then((error) => {
       for (const connection of connections) connection.destroy(error);
       return error;
