@@ -18,6 +18,9 @@ export interface Copied {
   /** user and system time of the tool */
   cpuMs?: number;
   peakRssBytes?: number;
+  /** of the source's own process meanwhile */
+  sourceCpuMs?: number;
+  keysPerSecond?: number;
 }
 
 /** Something that has copied everything and follows the changes. */
@@ -86,6 +89,11 @@ const naruArgs = (source: RedisServer, target: RedisServer): string[] => [
 /** Node's own start and that of the modules: the time of a run that does nothing. */
 let naruStartMs: Promise<number> | undefined;
 
+export function naruStart(): Promise<number> {
+  naruStartMs ??= measureStart();
+  return naruStartMs;
+}
+
 async function measureStart(): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < 5; i++) {
@@ -99,8 +107,7 @@ async function measureStart(): Promise<number> {
 export const naru: Contestant = {
   name: 'naru',
   async copy(source, target) {
-    naruStartMs ??= measureStart();
-    const startMs = await naruStartMs;
+    const startMs = await naruStart();
     const begin = performance.now();
     const run = Naru.start([...naruArgs(source, target), '--until-synced']);
     await run.untilEvent('synced');
@@ -125,12 +132,14 @@ export const naru: Contestant = {
   },
 };
 
-/** RedisShake 4: it goes on after the full copy, so the target's number of keys says when it is there. */
-export const redisShake: Contestant = {
+type ShakeReader = 'sync_reader' | 'scan_reader';
+
+/** RedisShake 4: the target's number of keys says when all is there, since after a full copy by replication it goes on. */
+export const shakeBy = (reader: ShakeReader): Contestant => ({
   name: 'redis-shake',
   async copy(source, target) {
     const begin = performance.now();
-    const { child, remove } = startShake(source, target);
+    const { child, remove } = startShake(source, target, reader);
     let usage: Usage | undefined;
     try {
       await untilSameSize(source, target, child);
@@ -142,7 +151,7 @@ export const redisShake: Contestant = {
     }
   },
   async follow(source, target) {
-    const { child, remove } = startShake(source, target);
+    const { child, remove } = startShake(source, target, reader);
     await untilSameSize(source, target, child);
     return {
       pid: child.pid as number,
@@ -153,15 +162,19 @@ export const redisShake: Contestant = {
       },
     };
   },
-};
+});
 
-function startShake(source: RedisServer, target: RedisServer): { child: ChildProcess; remove: () => void } {
+function startShake(
+  source: RedisServer,
+  target: RedisServer,
+  reader: ShakeReader,
+): { child: ChildProcess; remove: () => void } {
   const temp = makeTempDir('naru-bench-shake-');
   const file = join(temp.path, 'shake.toml');
   const address = (server: RedisServer): string => `address = "${server.host}:${server.port}"\n`;
   writeFileSync(
     file,
-    `[sync_reader]\n${address(source)}[redis_writer]\n${address(target)}[advanced]\ndir = "${temp.path}"\nstatus_port = 0\n`,
+    `[${reader}]\n${address(source)}[redis_writer]\n${address(target)}[advanced]\ndir = "${temp.path}"\nstatus_port = 0\n`,
   );
   const child = spawn('redis-shake', [file], { cwd: temp.path, stdio: 'ignore' });
   const forget = atExit(() => child.kill('SIGKILL'));
@@ -196,7 +209,9 @@ function onPath(program: string): boolean {
   });
 }
 
+export const redisShakeOn = (): boolean => onPath('redis-shake');
+
 export function contestants(only: readonly string[]): Contestant[] {
-  const all = [replicaof, nullReader, ...(onPath('redis-shake') ? [redisShake] : []), naru];
+  const all = [replicaof, nullReader, ...(redisShakeOn() ? [shakeBy('sync_reader')] : []), naru];
   return all.filter((contestant) => only.length === 0 || only.includes(contestant.name));
 }

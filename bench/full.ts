@@ -5,7 +5,7 @@ import type { Contestant } from './contestants.ts';
 import { requireEqual } from './equal.ts';
 import type { Result } from './report.ts';
 
-interface DataSet {
+export interface DataSet {
   name: string;
   make: (source: RedisServer, scale: number) => Promise<void>;
 }
@@ -15,7 +15,7 @@ const STRING_BYTES = 100;
 const MIXED_KEYS = 300_000;
 const MIXED: readonly FillType[] = ['hash', 'list', 'set', 'intset', 'zset', 'stream'];
 
-const dataSets: readonly DataSet[] = [
+export const dataSets: readonly DataSet[] = [
   {
     name: 'strings, compressible',
     make: (source, scale) => fillStrings(source, STRINGS * scale, STRING_BYTES, { compressible: true }),

@@ -2,7 +2,7 @@ import { bytesText } from '../src/cli/units.ts';
 import type { Copied } from './contestants.ts';
 
 export interface Result {
-  part: 'full' | 'stream' | 'memory' | 'decode';
+  part: 'full' | 'stream' | 'memory' | 'decode' | 'scan';
   data: string;
   contestant: string;
   rounds: Copied[];
@@ -10,11 +10,11 @@ export interface Result {
 
 export interface Summary extends Result {
   median: Copied;
-  /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb */
+  /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb, for a scan the reading alone */
   ratio?: number;
 }
 
-const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb'];
+const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb', 'SCAN + DUMP only'];
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -29,7 +29,7 @@ function medianOf(rounds: readonly Copied[]): Copied {
     return values.length > 0 ? median(values) : undefined;
   };
   const result: Copied = { ms: of('ms') ?? Number.NaN };
-  for (const field of ['processMs', 'cpuMs', 'peakRssBytes'] as const) {
+  for (const field of ['processMs', 'cpuMs', 'peakRssBytes', 'sourceCpuMs', 'keysPerSecond'] as const) {
     const value = of(field);
     if (value !== undefined) result[field] = value;
   }
@@ -53,7 +53,7 @@ const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : `$
 /** Medians as a table: one line for each contestant and data set. */
 export function table(summaries: readonly Summary[]): string {
   const rows = [
-    ['', '', 'time', 'x yardstick', 'process', 'CPU', 'peak memory'],
+    ['', '', 'time', 'x yardstick', 'process', 'CPU', 'peak memory', 'source CPU', 'keys/s'],
     ...summaries.map(({ data, contestant, median: middle, ratio }) => [
       data,
       contestant,
@@ -62,6 +62,8 @@ export function table(summaries: readonly Summary[]): string {
       seconds(middle.processMs),
       seconds(middle.cpuMs),
       middle.peakRssBytes === undefined ? '-' : bytesText(middle.peakRssBytes),
+      seconds(middle.sourceCpuMs),
+      String(middle.keysPerSecond ?? '-'),
     ]),
   ];
   const widths = rows.reduce<number[]>(
