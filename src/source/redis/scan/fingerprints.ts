@@ -74,7 +74,7 @@ export class Fingerprints {
     this.#hash = new KeyHash(options.seed);
     this.#store = new ChunkStore(options.path, options.memoryBytes ?? MEMORY_BYTES);
     const wanted = (options.keysExpected ?? KEYS_EXPECTED) / BUCKET_KEYS;
-    this.#bits = Math.round(Math.log2(Math.min(Math.max(wanted, BUCKETS_MIN), BUCKETS_MAX)));
+    this.#bits = Math.floor(Math.log2(Math.min(Math.max(wanted, BUCKETS_MIN), BUCKETS_MAX)));
     this.#buckets = 2 ** this.#bits;
     this.#heads = new Uint32Array(this.#buckets);
   }
