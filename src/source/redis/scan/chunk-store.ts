@@ -3,11 +3,12 @@ import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } f
 /** 256 bytes: see fingerprints.ts for what is in them. */
 export const CHUNK_WORDS = 64;
 const CHUNK_BYTES = CHUNK_WORDS * 4;
-const SLAB_CHUNKS = 4096;
+const SLAB_CHUNKS = 1024;
+const SLAB_SHIFT = 10;
 const SLAB_BYTES = SLAB_CHUNKS * CHUNK_BYTES;
 
 /**
- * Chunks of 256 bytes by number, from 1 on: the first ones in memory (slabs of 1 MiB), those beyond the bound in a file, which is read and
+ * Chunks of 256 bytes by number, from 1 on: the first ones in memory (slabs of 256 KiB), those beyond the bound in a file, which is read and
  * written synchronously: the system's page cache is what makes that fast, and gives its memory back when others need it.
  *
  * One chunk is open at a time: `words[base, base + 64)` and, as bytes, `bytes[4 * base, ...)`. One that was changed has to be saved before
@@ -50,7 +51,7 @@ export class ChunkStore {
     this.chunk = chunk;
     const index = chunk - 1;
     if (index < this.#memoryChunks) {
-      const slab = this.#slabs[index >>> 12] as { words: Uint32Array; bytes: Uint8Array };
+      const slab = this.#slabs[index >>> SLAB_SHIFT] as { words: Uint32Array; bytes: Uint8Array };
       this.words = slab.words;
       this.bytes = slab.bytes;
       this.base = (index & (SLAB_CHUNKS - 1)) * CHUNK_WORDS;
