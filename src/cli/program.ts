@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { scrub } from '../config/scrub.ts';
 import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
+import { runConvert } from './commands/config.ts';
 import { runDecode } from './commands/decode.ts';
 import { runDump } from './commands/dump.ts';
 import { runRestore } from './commands/restore.ts';
@@ -75,6 +76,16 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((file: string, flags: Record<string, unknown>) => finish(runDecode(file, flags, context)));
   addFlags(decode, 'decode');
+  program
+    .command('config')
+    .description('Help with configuration files.')
+    .command('convert')
+    .description(
+      'Write a configuration of RedisShake (shake.toml, redis-shake.conf) as naru.toml, on stdout.',
+    )
+    .argument('<file>', 'the configuration of RedisShake')
+    .allowExcessArguments(false)
+    .action((file: string) => finish(runConvert(file, context)));
   return program;
 }
 

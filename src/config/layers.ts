@@ -1,10 +1,10 @@
 /** Puts the layers of option values on top of each other: naru.toml, then the environment, then flags. */
 import { existsSync } from 'node:fs';
+import { NOTHING, readConfigFile } from './config-file.ts';
 import { camelName, ENV_PREFIX, envName, flagName } from './names.ts';
 import { didYouMean } from './nearest.ts';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.ts';
 import type { Origins } from './sync-options.ts';
-import { readTomlFile } from './toml-file.ts';
 
 /** One value as somebody gave it, not yet read. `origin` names the place for messages. */
 export interface Given {
@@ -35,9 +35,9 @@ export function layerOptions(
   const fromFlags = flagLayer(flags);
   const fromEnv = envLayer(env);
   const path = configPath([...fromEnv, ...fromFlags]);
-  const fromFile = path === undefined ? [] : readTomlFile(path, command);
+  const file = path === undefined ? NOTHING : readConfigFile(path, command);
   const merged = new Map<OptionName, Given>();
-  for (const layer of [fromFile, fromEnv, fromFlags]) putOnTop(merged, layer);
+  for (const layer of [file.given, fromEnv, fromFlags]) putOnTop(merged, layer);
   merged.delete('config');
   // The environment and the top of naru.toml speak to all commands.
   for (const name of merged.keys()) if (optionOf(command, name) === undefined) merged.delete(name);
@@ -45,7 +45,7 @@ export function layerOptions(
   return {
     values: Object.fromEntries(all.map((given) => [camelName(given.name), given.value])),
     origins: Object.fromEntries(all.map((given) => [camelName(given.name), given.origin])),
-    warnings: unknownVariables(env),
+    warnings: [...file.warnings, ...unknownVariables(env)],
   };
 }
 

@@ -19,8 +19,8 @@ const ALLOWED_KEYS: readonly string[] = OPTION_NAMES.filter((name) => OPTIONS[na
 );
 
 /** @throws NaruError CONFIG_INVALID: the file can not be read, is not TOML, or has an unknown key */
-export function readTomlFile(path: string, command: CommandName): Given[] {
-  const top = parseToml(path);
+export function readTomlFile(path: string, command: CommandName, text: string = readText(path)): Given[] {
+  const top = parseToml(path, text);
   const own = top[command] ?? {};
   if (!isTable(own)) throw invalid(`${path}: ${command} must be a table: [${command}]`);
   const shared = readTable(withoutTables(top), path, '', COMMAND_NAMES);
@@ -35,17 +35,26 @@ function withoutTables(top: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(top).filter(([key]) => !isCommand(key)));
 }
 
-function parseToml(path: string): Record<string, unknown> {
+/** @throws NaruError CONFIG_INVALID */
+export function readText(path: string): string {
   try {
-    return parse(readFileSync(path, 'utf8'));
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw invalid(`config: can not read ${path} (${reason})`);
+  }
+}
+
+export function parseToml(path: string, text: string): Record<string, unknown> {
+  try {
+    return parse(text);
   } catch (error) {
     // The parser's own message quotes the lines around the fault, which may hold a password.
     if (error instanceof TomlError) {
       const what = error.message.replace('Invalid TOML document: ', '').replace(/\n.*/s, '');
       throw invalid(`${path}:${error.line}:${error.column}: not valid TOML: ${what}`);
     }
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw invalid(`config: can not read ${path} (${reason})`);
+    throw error;
   }
 }
 
