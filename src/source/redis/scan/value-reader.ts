@@ -8,4 +8,14 @@ export interface ValueReader {
    * written. Rejects with NaruError, and with the connection's where that is lost; then the key is read again from the beginning.
    */
   read(client: RespClient, key: Buffer, expireAtMs: number): Promise<boolean>;
+  /**
+   * The same for many keys that are known to be small, in few round trips. `keys[i]` expires at `expireAtMs[i]`. Calls `done` for each in their
+   * order, once it is written or has shown to be gone.
+   */
+  readMany(
+    client: RespClient,
+    keys: readonly Buffer[],
+    expireAtMs: readonly number[],
+    done: (index: number, isThere: boolean) => void,
+  ): Promise<void>;
 }

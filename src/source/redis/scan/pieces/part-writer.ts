@@ -1,4 +1,4 @@
-import type { Readable } from '../../../../protocol/rdb/transcode/readable.ts';
+import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import type { ValueKind } from '../../../../protocol/rdb/value-sink.ts';
 import { ValueWriter } from '../../../../protocol/rdb/write/value-writer.ts';
 import type { RecordWriter } from '../records.ts';
@@ -11,16 +11,19 @@ export class PartWriter {
   readonly value: ValueWriter;
   readonly #records: RecordWriter;
   readonly #partBytes: number;
+  /** of the RDB */
+  readonly #version: number;
   #key: Buffer = Buffer.alloc(0);
   #expireAtMs = -1;
   #kind: ValueKind = 'string';
   #expiring = false;
   #parts = 0;
 
-  constructor(records: RecordWriter, readable: Readable, partBytes: number) {
+  constructor(records: RecordWriter, version: number, partBytes: number) {
+    this.#version = version;
     this.#records = records;
     this.#partBytes = partBytes;
-    this.value = new ValueWriter(readable);
+    this.value = new ValueWriter(readableOf(version));
   }
 
   /** Parts that were written. */
@@ -44,6 +47,7 @@ export class PartWriter {
 
   /** What is held becomes a part; resolves when there is room for more. */
   async part(): Promise<void> {
+    this.#records.version(this.#version);
     this.#records.part(true);
     this.#write();
     this.#parts++;
@@ -52,6 +56,7 @@ export class PartWriter {
   }
 
   end(): void {
+    this.#records.version(this.#version);
     if (this.#parts > 0) this.#records.part(false);
     this.#write();
     this.#parts = 0;

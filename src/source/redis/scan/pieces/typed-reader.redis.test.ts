@@ -16,7 +16,6 @@ import { SnapshotApplier } from '../../../../pipeline/snapshot-applier.ts';
 import { Crc64 } from '../../../../protocol/checksum/crc64.ts';
 import { Rebuild } from '../../../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../../../protocol/rdb/sink.ts';
-import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import { RdbWalker } from '../../../../protocol/rdb/walker.ts';
 import { Spool } from '../../../../spool/spool.ts';
 import type { Target } from '../../../../target/target.ts';
@@ -268,8 +267,7 @@ describe('TypedReader', () => {
       await fill(source, 700, { largeElements: 1500 });
       await fillExtremes();
       await source.call('FUNCTION', 'FLUSH');
-      records.version(10);
-      const reader = new TypedReader({ records, readable: { redis: 10, valkey: false }, partBytes });
+      const reader = new TypedReader({ records, version: 10, partBytes });
       expect(await readAll(reader, source, client, many)).toBe(700 + 5);
       const applied = await apply(target);
       expect(applied.parts > 5).toBe(partBytes < 1e6);
@@ -295,8 +293,7 @@ describe('TypedReader', () => {
         [false, 1e6],
         [false, 3000],
       ] as const) {
-        records.version(version);
-        const reader = new TypedReader({ records, readable: readableOf(version), partBytes });
+        const reader = new TypedReader({ records, version, partBytes });
         expect(await readAll(reader, from, by, many)).toBe(300 + keys);
         await to.call('FLUSHALL');
         await apply(to);
@@ -329,8 +326,7 @@ describe('TypedReader', () => {
         await writer.pipeline([...(makers[i % makers.length]?.(i + 1) ?? [])]);
       }
     })();
-    records.version(10);
-    const reader = new TypedReader({ records, readable: { redis: 10, valkey: false }, partBytes: 1024 });
+    const reader = new TypedReader({ records, version: 10, partBytes: 1024 });
     const key = Buffer.from('k');
     let gone = 0;
     for (let i = 0; i < 150; i++) {
@@ -355,8 +351,7 @@ describe('TypedReader', () => {
     await source.pipeline(
       Array.from({ length: 20 }, (_, i) => ['RPUSH', 'list', ...Array(50).fill(`element ${i}`)]),
     );
-    records.version(10);
-    const reader = new TypedReader({ records, readable: { redis: 10, valkey: false }, partBytes: 1024 });
+    const reader = new TypedReader({ records, version: 10, partBytes: 1024 });
     expect(await reader.read(client, Buffer.from('list'), -1)).toBe(true);
     records.flush();
     const applied = new Applied();

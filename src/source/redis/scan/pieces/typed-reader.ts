@@ -1,7 +1,7 @@
 import { NaruError } from '../../../../errors/errors.ts';
 import { printable } from '../../../../errors/printable.ts';
 import type { RespClient } from '../../../../net/client.ts';
-import type { Readable } from '../../../../protocol/rdb/transcode/readable.ts';
+import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import type { RecordWriter } from '../records.ts';
 import type { ValueReader } from '../value-reader.ts';
 import { ask, askIfKnown, TypeChanged } from './ask.ts';
@@ -21,8 +21,8 @@ import { ValueDigest } from './value-digest.ts';
 
 export interface TypedReaderOptions {
   records: RecordWriter;
-  /** what the source's own version reads: values are written in what it may write itself. See `sourceReadable`. */
-  readable: Readable;
+  /** the RDB version that the source itself writes: values are written in forms that it has */
+  version: number;
   /** a value, or a part of one, is about so large at most; default 1 MiB */
   partBytes?: number;
 }
@@ -52,11 +52,12 @@ export class TypedReader implements ValueReader {
   #fieldExpiry: boolean;
 
   constructor(options: TypedReaderOptions) {
-    const { records, readable, partBytes = PART_BYTES } = options;
+    const { records, version, partBytes = PART_BYTES } = options;
     this.#records = records;
-    this.#parts = new PartWriter(records, readable, partBytes);
+    this.#parts = new PartWriter(records, version, partBytes);
     this.#pieceBytes = Math.max(partBytes / 2, 1);
-    this.#fieldExpiry = readable.valkey || readable.redis >= FIELD_EXPIRY_VERSION;
+    const { valkey, redis } = readableOf(version);
+    this.#fieldExpiry = valkey || redis >= FIELD_EXPIRY_VERSION;
   }
 
   async read(client: RespClient, key: Buffer, expireAtMs: number): Promise<boolean> {
