@@ -128,6 +128,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     node: sourceNode,
     streamOffset: (offset) => link.streamOffset(offset),
     shared,
+    settled: () => side.settled(),
     onSnapshotApplied: input.onSnapshotApplied,
   });
   made = { spool, link, pump, target, acker, losses: checked.losses, recopier, heldBack, rules };

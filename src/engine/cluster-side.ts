@@ -162,6 +162,11 @@ export class ClusterSide implements TargetSide {
     this.#outage.over();
   }
 
+  /** Nothing is acknowledged before. */
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   beginStream(): void {}
 
   releasable(offset: number): number {

@@ -117,6 +117,10 @@ export class OneNodeSide implements TargetSide {
     this.#replicas.begin(this.#hasReplicas);
   }
 
+  settled(): Promise<void> {
+    return this.#replicas.settled();
+  }
+
   beginStream(offset: number): void {
     this.#past.beginStream(offset);
   }

@@ -274,6 +274,7 @@ export class SyncJob {
     }
     await parts.pump.run(this.#beginDrain(parts));
     if (this.#late) throw this.#notDrained(parts);
+    if (this.#failure === undefined && this.#targetLost === undefined) await this.#side.settled();
     return this.#failure === undefined && this.#targetLost === undefined;
   }
 

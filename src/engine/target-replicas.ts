@@ -3,6 +3,9 @@ import type { RespClient } from '../net/client.ts';
 import { ReplicaWatch, type WatchedLane } from '../target/redis/cluster/replica-watch.ts';
 
 const AGAIN_MS = 1000;
+/** Replicas that hang are not waited for any longer. */
+const SETTLED_MS = 10_000;
+const LOOK_MS = 20;
 
 /** Up to where the replicas of a target of one server have what it acknowledged, asked on a connection of its own. Counted in spool offsets. */
 export class TargetReplicas {
@@ -39,6 +42,15 @@ export class TargetReplicas {
     if (this.#ending === undefined) return this.#lane.answeredTo;
     this.#durable = Math.max(this.#durable, this.#watch?.durableTo ?? 0);
     return this.#durable;
+  }
+
+  /** Resolves when they have everything, after ten seconds, or at the next `close`. */
+  async settled(): Promise<void> {
+    const signal = this.#ending?.signal;
+    const late = performance.now() + SETTLED_MS;
+    while (signal?.aborted === false && this.durableTo < this.#lane.answeredTo && performance.now() < late) {
+      await delay(LOOK_MS, signal).catch(() => {});
+    }
   }
 
   close(): void {

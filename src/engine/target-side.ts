@@ -60,6 +60,8 @@ export interface TargetSide {
   begin(exact: boolean): void;
   /** The target has acknowledged a write: what was wrong is over. */
   proved(): void;
+  /** All is acknowledged: resolves when a failover would not lose it, as far as that can be waited for. */
+  settled(): Promise<void>;
   /** The snapshot is acknowledged; the stream follows at this spool offset. */
   beginStream(offset: number): void;
   /** Up to where the spool is needed no more, when `offset` is acknowledged. */

@@ -40,6 +40,8 @@ export interface PumpOptions {
   recopier?: Recopier | undefined;
   /** as in StreamApplierOptions */
   shared?: SharedTarget | undefined;
+  /** All is acknowledged: resolves when the target would not lose it by a failover. Behind the snapshot nobody can go back into it. */
+  settled?(): Promise<void>;
   /** all of the snapshot was given and is acknowledged; what follows is the stream */
   onSnapshotApplied(): void;
 }
@@ -262,6 +264,7 @@ export class Pump {
     const { spool, target } = this.#options;
     this.#checkEnd();
     await this.#unlessStopped(target.drained());
+    if (!this.#stopped) await this.#unlessStopped(this.#options.settled?.() ?? Promise.resolve());
     if (this.#stopped) return;
     spool.seek(this.#streamStart);
     this.#commands.restart(this.#streamStart);

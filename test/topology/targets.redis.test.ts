@@ -6,6 +6,7 @@ import { makeTempDir } from '../support/cleanup.ts';
 import { RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Arg } from '../support/resp-client.ts';
@@ -75,30 +76,39 @@ describe('a group with sentinels as target', { timeout: 60_000 }, () => {
     expect(await heir.text('GET', 'count')).toBe('2');
   });
 
-  it('is given again what the old master had acknowledged and the new one never got', async () => {
+  it.each([
+    'in the full copy',
+    'in the stream',
+  ])('is given again what the new master never got, %s', async (when) => {
     const group = await SentinelGroup.start({ replicas: 1 });
     stops.push(() => group.stop());
-    // So little memory that what the replica lacks is kept for its sake alone.
-    const rig = await TargetRig.start(() => group.url);
+    const early = when === 'in the full copy';
+    const rig = await TargetRig.start(() => group.url, early ? { 'rdb-key-save-delay': '3000' } : {});
     stops.push(() => rig.stop());
-    const counted = tally();
+    await fill(rig.source, 1500, { seed: 3 });
+    // So little memory that what the replica lacks is kept for its sake alone.
     const naru = rig.sync('--spool-memory', '256KiB');
-    await naru.untilEvent('synced');
-    const writer = await rig.writer({ seed: 51, databases: 8, keep: () => true, extra: counted.extra });
-    await writer.until(2000);
+    const keys = (): number => Number(naru.eventsOf('progress').at(-1)?.keys ?? 0);
+    if (early) await until('keys in the target', async () => keys() > 100);
+    else await naru.untilEvent('synced');
+    const counted = tally();
+    const options = { seed: 51, databases: 8, keep: () => true, extra: counted.extra };
+    const writer = await rig.writer(early ? { ...options, rate: 500 } : options);
     const master = await group.master();
     const [replica] = group.servers.filter((server) => server !== master) as [RedisServer];
     const position = async (): Promise<number> =>
       Number((await master.info('replication')).get('master_repl_offset'));
     await replica.kill('SIGSTOP');
     const before = await position();
-    await until('writes that the replica has not', async () => (await position()) > before + 400_000);
-    await rig.acknowledged(naru);
+    const lacks = early ? 100_000 : 400_000;
+    await until('writes that the replica has not', async () => (await position()) > before + lacks);
+    if (!early) await rig.acknowledged(naru);
     await master.kill();
     await replica.kill('SIGCONT');
     const promoted = async (): Promise<boolean> =>
       (await replica.info('replication')).get('role') === 'master';
     await until('the failover', promoted, 30_000);
+    await naru.untilEvent('synced');
     await writer.until(1000);
     await writer.stop();
     await rig.acknowledged(naru);
@@ -106,6 +116,7 @@ describe('a group with sentinels as target', { timeout: 60_000 }, () => {
     expect(await compare(rig.source, replica)).toEqual([]);
     expect(await tallied(replica)).toEqual(tallyOf(counted.count));
     expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('TARGET_WENT_BACK');
+    if (early) expect(naru.eventsOf('snapshot_done')[0]).toMatchObject({ keys: 1500, skipped: 0 });
   });
 });
 
