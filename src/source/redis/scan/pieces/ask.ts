@@ -5,6 +5,9 @@ import type { Reply } from '../../../../protocol/resp/reply.ts';
 /** The key is of another type than the one it was read as, is gone, or a group of it is: it has to be read anew. */
 export class TypeChanged extends Error {}
 
+/** Another node of the cluster has the key now. */
+export class Elsewhere extends Error {}
+
 /** What passes: the same may be asked again. */
 const PASSING: ReadonlySet<string> = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY']);
 
@@ -43,11 +46,20 @@ export async function askIfKnown(
   }
 }
 
-/** What a refusal means. */
+/** What a refusal means. In a state that passes the connection is given up, so that everything is asked again on the next. */
 export function refusalOf(client: RespClient, { code, text }: ServerError, args: readonly unknown[]): Error {
   if (code === 'WRONGTYPE' || code === 'NOGROUP' || /no such key/i.test(text)) return new TypeChanged(text);
+  if (code === 'MOVED' || code === 'ASK') return new Elsewhere(text);
   const { side, node } = client.connection;
   const command = String(args[0]);
-  if (PASSING.has(code)) return new NaruError('LINK_LOST', `The source answers: ${text}`, { side, node });
+  if (PASSING.has(code)) return giveUp(client, `The source answers: ${text}`);
   return new NaruError('NO_PERMISSION', `The source refused ${command}: ${text}`, { side, node, command });
+}
+
+/** Closes the connection, as if it were lost. */
+export function giveUp(client: RespClient, message: string): NaruError {
+  const { side, node } = client.connection;
+  const error = new NaruError('LINK_LOST', message, { side, node });
+  client.connection.destroy(error);
+  return error;
 }

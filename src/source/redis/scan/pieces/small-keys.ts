@@ -1,6 +1,6 @@
 import { type RespClient, ServerError } from '../../../../net/client.ts';
 import type { Reply } from '../../../../protocol/resp/reply.ts';
-import { refusalOf, TypeChanged } from './ask.ts';
+import { Elsewhere, refusalOf, TypeChanged } from './ask.ts';
 import { type Pieces, putField, putScored } from './collections.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { ValueDigest } from './value-digest.ts';
@@ -14,10 +14,6 @@ const WHOLE: Readonly<Record<string, Command>> = {
   set: (key) => ['SMEMBERS', key],
   zset: (key) => ['ZRANGE', key, 0, -1, 'WITHSCORES'],
   hash: (key) => ['HGETALL', key],
-};
-
-const MISSING: Readonly<Record<string, (value: Reply) => boolean>> = {
-  string: (value) => value === null,
 };
 
 /** Values of many small keys: all types in one round trip, then all values, then the expiries of the fields of hashes. */
@@ -70,19 +66,17 @@ export class SmallKeys {
       const { reason } = answer;
       if (!(reason instanceof ServerError)) throw reason;
       const refusal = refusalOf(this.#client, reason, commands[i] ?? []);
-      if (refusal instanceof TypeChanged) return undefined;
+      if (refusal instanceof TypeChanged || refusal instanceof Elsewhere) return undefined;
       if (unknown === undefined || (reason.code !== 'ERR' && reason.code !== 'NOPERM')) throw refusal;
       unknown();
       return undefined;
     });
   }
 
-  /** It had vanished. */
+  /** It had vanished: no server keeps an empty collection. */
   isGone(index: number): boolean {
-    const type = this.#types[index] as string;
     const value = this.#values[index];
-    if (type === 'none') return true;
-    return value !== undefined && (MISSING[type]?.(value) ?? (Array.isArray(value) && value.length === 0));
+    return this.#types[index] === 'none' || value === null || (Array.isArray(value) && value.length === 0);
   }
 
   /** Writes it; false: it has to be read by itself. */

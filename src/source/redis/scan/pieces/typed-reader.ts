@@ -4,7 +4,7 @@ import type { RespClient } from '../../../../net/client.ts';
 import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import type { RecordWriter } from '../records.ts';
 import type { ValueReader } from '../value-reader.ts';
-import { ask, askIfKnown, TypeChanged } from './ask.ts';
+import { ask, askIfKnown, Elsewhere, giveUp, TypeChanged } from './ask.ts';
 import {
   type Outcome,
   type Pieces,
@@ -60,6 +60,7 @@ export class TypedReader implements ValueReader {
     this.#fieldExpiry = valkey || redis >= FIELD_EXPIRY_VERSION;
   }
 
+  /** True also where another node of a cluster has the key now, which then writes it: nothing is written here. */
   async read(client: RespClient, key: Buffer, expireAtMs: number): Promise<boolean> {
     const pieces: Pieces = {
       client,
@@ -80,12 +81,10 @@ export class TypedReader implements ValueReader {
           return true;
         }
       }
-      const { side, node } = client.connection;
-      throw new NaruError('LINK_LOST', 'A key changes its type all the time', {
-        side,
-        node,
-        key: printable(key),
-      });
+      throw giveUp(client, `The key ${printable(key)} changes its type all the time`);
+    } catch (error) {
+      if (error instanceof Elsewhere) return true;
+      throw error;
     } finally {
       // A connection that was lost, say, has left the value where it was.
       this.#parts.abandon();
