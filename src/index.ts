@@ -1,4 +1,5 @@
 export type { DecodeOptions, DumpOptions, RestoreOptions } from './config/file-library-options.ts';
+export type { ScanOptions } from './config/scan-options.ts';
 export type { SyncOptions } from './config/sync-options.ts';
 export type {
   Counters,
@@ -15,6 +16,7 @@ export type {
 export type { Decoded } from './engine/file-jobs/decode.ts';
 export { decode, dump, restore } from './engine/files.ts';
 export type { Run } from './engine/run.ts';
+export { scan } from './engine/scan/scan.ts';
 export { type SyncRun, sync } from './engine/sync.ts';
 export { type ErrorPlace, isNaruError, NaruError } from './errors/errors.ts';
 export type { ErrorCode } from './errors/table.ts';

@@ -8,6 +8,7 @@ import { runConvert } from './commands/config.ts';
 import { runDecode } from './commands/decode.ts';
 import { runDump } from './commands/dump.ts';
 import { runRestore } from './commands/restore.ts';
+import { runScan } from './commands/scan.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
 import { addFlags, helpFooter } from './flags.ts';
@@ -53,6 +54,15 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .action((flags: Record<string, unknown>) => finish(runSync(flags, context)));
   addFlags(sync, 'sync');
   sync.addHelpText('after', helpFooter('sync'));
+  const scan = program
+    .command('scan')
+    .alias('rump')
+    .description('Copy everything by SCAN and DUMP, where the source offers no replication.')
+    .usage('--from <url> --to <url> [options]')
+    .allowExcessArguments(false)
+    .action((flags: Record<string, unknown>) => finish(runScan(flags, context)));
+  addFlags(scan, 'scan');
+  scan.addHelpText('after', helpFooter('scan'));
   const restore = program
     .command('restore')
     .description('Write what RDB or AOF files hold to a server.')

@@ -69,7 +69,7 @@ function progressParts(event: ProgressEvent): Part[] {
   const parts: Part[] = [{ text: event.phase, rank: 0 }];
   const add = (rank: number, text: string): void => void parts.push({ text, rank });
   if (event.waiting !== undefined) add(1, `waiting: ${printable(event.waiting)}`);
-  if (event.phase === 'snapshot') {
+  if (event.phase === 'snapshot' || event.phase === 'scan') {
     if (event.percent !== undefined) add(2, `${Math.floor(event.percent)}%`);
     add(7, `${countText(event.keys)} keys`);
     add(4, `${countText(event.keysPerSecond)} keys/s`);
@@ -95,14 +95,20 @@ function cut(text: string, width: number): string {
 function startedText(event: StartedEvent): string {
   const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;
   const target = `${printable(event.target)} (${printable(event.targetVersion)})`;
+  if (event.expectedKeys !== undefined) return scanningText(event, source, target);
   if (event.replid === '') return `Restoring ${source} to ${target}.`;
   if (event.links !== undefined) return `Copying ${source} to ${target}.`;
   return `Copying ${source} to ${target}, from position ${event.replid}:${event.offset}.`;
 }
 
+function scanningText({ expectedKeys = -1, resumed }: StartedEvent, source: string, target: string): string {
+  const keys = expectedKeys < 0 ? '' : `, ${exactText(expectedKeys)} keys`;
+  return `${resumed ? 'Going on to scan' : 'Scanning'} ${source}${keys}, to ${target}.`;
+}
+
 function doneText(event: DoneEvent): string {
   const lines = [
-    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${lostText(event.lost)}${recopiedText(event.recopied)}${splitText(event.split)}.`,
+    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${vanishedText(event.vanished)}${lostText(event.lost)}${recopiedText(event.recopied)}${splitText(event.split)}.`,
     `The target holds everything up to ${placesText(event.links) ?? `position ${event.replid}:${event.offset}`}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
   ];
   // A file has no position that one could go on from.
@@ -136,6 +142,10 @@ function placeText(event: ErrorEvent): string {
 
 function skippedText(skipped: number): string {
   return skipped === 0 ? '' : `; ${exactText(skipped)} keys that existed were left as they are`;
+}
+
+function vanishedText(vanished = 0): string {
+  return vanished === 0 ? '' : `; ${exactText(vanished)} keys had vanished when they were read`;
 }
 
 function lostText(lost: number): string {

@@ -20,7 +20,7 @@ export type Kind =
   | 'list'
   | 'rules';
 
-export type CommandName = 'sync' | 'restore' | 'dump' | 'decode';
+export type CommandName = 'sync' | 'scan' | 'restore' | 'dump' | 'decode';
 
 export type OptionGroup =
   | 'Endpoints'
@@ -38,7 +38,7 @@ export interface OptionSpec {
   readonly doc: string;
   readonly commands: readonly CommandName[];
   /** Where a command takes something else under this name. */
-  readonly differs?: Readonly<Partial<Record<CommandName, { readonly kind: Kind; readonly doc: string }>>>;
+  readonly differs?: Readonly<Partial<Record<CommandName, Pick<OptionSpec, 'kind' | 'doc' | 'values'>>>>;
   /** As a user would write it. An option without a default is unset until somebody sets it. */
   readonly default?: string;
   /** The words that an `enum` allows. */
@@ -60,7 +60,7 @@ const common = {
     kind: 'endpoint',
     group: 'Endpoints',
     doc: 'where data comes from: redis[s]://[user[:password]@]host[:port][,host...][/db] or redis+sentinel://.../master (required)',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     differs: {
       restore: {
         kind: 'path',
@@ -73,7 +73,7 @@ const common = {
     kind: 'endpoint',
     group: 'Endpoints',
     doc: 'where data goes: redis[s]://[user[:password]@]host[:port][,host...][/db] or redis+sentinel://.../master (required)',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     differs: {
       dump: {
         kind: 'path',
@@ -89,14 +89,14 @@ const common = {
     kind: 'enum',
     group: 'Endpoints',
     doc: 'what the source is, where asking it does not show that',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     values: ['standalone', 'sentinel', 'cluster', 'proxy', 'aliyun-proxy', 'tencent-proxy'],
   },
   'to-topology': {
     kind: 'enum',
     group: 'Endpoints',
     doc: 'what the target is, where asking it does not show that',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     values: ['standalone', 'sentinel', 'cluster', 'proxy'],
   },
   'prefer-replica': {
@@ -110,32 +110,32 @@ const common = {
     kind: 'path',
     group: 'TLS',
     doc: 'PEM file of the CA that signed the certificates of both sides',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   'tls-cert': {
     kind: 'path',
     group: 'TLS',
     doc: 'PEM file of the certificate that is shown to both sides; needs --tls-key',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   'tls-key': {
     kind: 'path',
     group: 'TLS',
     doc: 'PEM file of the key to --tls-cert',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   'tls-insecure': {
     kind: 'boolean',
     group: 'TLS',
     doc: 'do not verify certificates; anybody on the way can read and change the data',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     default: 'false',
   },
   'on-conflict': {
     kind: 'enum',
     group: 'Copying',
     doc: 'what to do with keys that exist in the target; unset: a target that is not empty is refused',
-    commands: ['sync', 'restore'],
+    commands: ['sync', 'scan', 'restore'],
     values: ['overwrite', 'skip', 'fail'],
   },
   'until-synced': {
@@ -164,7 +164,20 @@ const common = {
     kind: 'boolean',
     group: 'Copying',
     doc: 'leave out what the target can not hold (expiries of fields, functions, values of modules ...), and count it',
-    commands: ['sync', 'restore'],
+    commands: ['sync', 'scan', 'restore'],
+    default: 'false',
+  },
+  'keys-file': {
+    kind: 'path',
+    group: 'Copying',
+    doc: 'file with the keys to copy, one a line; nothing is searched for then',
+    commands: ['scan'],
+  },
+  resume: {
+    kind: 'boolean',
+    group: 'Copying',
+    doc: 'go on where an earlier run was interrupted; its state is in --dir',
+    commands: ['scan'],
     default: 'false',
   },
   'psync-command': {
@@ -206,7 +219,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'memory for what was received and is not yet applied',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     default: '16 MiB',
     min: '64 KiB',
   },
@@ -222,7 +235,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'most bytes sent to the target and not yet acknowledged',
-    commands: ['sync', 'restore'],
+    commands: ['sync', 'scan', 'restore'],
     default: '4 MiB',
     min: '1 KiB',
   },
@@ -230,9 +243,40 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'a larger key is copied in parts, never held whole',
-    commands: ['sync', 'restore'],
+    commands: ['sync', 'scan', 'restore'],
     default: '16 MiB',
     min: '1 KiB',
+  },
+  count: {
+    kind: 'count',
+    group: 'Limits',
+    doc: 'how many keys one step of SCAN looks at (COUNT)',
+    commands: ['scan'],
+    default: '1000',
+    min: '1',
+  },
+  'rate-keys': {
+    kind: 'count',
+    group: 'Limits',
+    doc: 'most keys read in a second, from all of the source; 0: no limit',
+    commands: ['scan'],
+    default: '0',
+  },
+  'rate-bytes': {
+    kind: 'size',
+    group: 'Limits',
+    doc: 'most bytes read in a second, from all of the source; 0: no limit',
+    commands: ['scan'],
+    default: '0',
+  },
+  'max-latency': {
+    kind: 'duration',
+    group: 'Limits',
+    doc: "how much later than usual the source may answer a PING before it is asked for less at once; 'never': it is not looked at",
+    commands: ['scan'],
+    default: '20ms',
+    min: '1ms',
+    never: true,
   },
   'parallel-snapshots': {
     kind: 'count',
@@ -246,7 +290,7 @@ const common = {
     kind: 'duration',
     group: 'Timing',
     doc: 'how long one attempt to connect may take',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     default: '5s',
     min: '1ms',
   },
@@ -254,7 +298,7 @@ const common = {
     kind: 'duration',
     group: 'Timing',
     doc: 'how long a lost link is tried again before the run fails',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     default: 'never',
     never: true,
   },
@@ -269,14 +313,14 @@ const common = {
     kind: 'path',
     group: 'Output and files',
     doc: 'directory of the spool on disk',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     default: './naru-data',
   },
   'progress-interval': {
     kind: 'duration',
     group: 'Output and files',
     doc: 'time between two progress events',
-    commands: ['sync', 'restore', 'dump'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     default: '1s',
     min: '1ms',
   },
@@ -284,7 +328,7 @@ const common = {
     kind: 'boolean',
     group: 'Output and files',
     doc: 'write one JSON object a line to stdout, for machines',
-    commands: ['sync', 'restore', 'dump', 'decode'],
+    commands: ['sync', 'scan', 'restore', 'dump', 'decode'],
     differs: { decode: { kind: 'boolean', doc: 'write the summary as one JSON object' } },
     default: 'false',
     library: false,
@@ -293,7 +337,7 @@ const common = {
     kind: 'path',
     group: 'Output and files',
     doc: 'file with options; without it ./naru.toml is read where it exists',
-    commands: ['sync', 'restore', 'dump', 'decode'],
+    commands: ['sync', 'scan', 'restore', 'dump', 'decode'],
     toml: false,
     library: false,
   },
@@ -321,7 +365,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   ...forSide('to', 'target'),
 };
 
-export const COMMAND_NAMES: readonly CommandName[] = ['sync', 'restore', 'dump', 'decode'];
+export const COMMAND_NAMES: readonly CommandName[] = ['sync', 'scan', 'restore', 'dump', 'decode'];
 
 /** An option as a command has it; undefined: it has none of this name. */
 export function optionOf(command: CommandName, name: OptionName): OptionSpec | undefined {

@@ -89,7 +89,8 @@ export function resolveSyncOptions(options: SyncOptions, origins: Origins = {}):
 const libraryNames = (command: CommandName): OptionName[] =>
   OPTION_NAMES.filter((name) => OPTIONS[name].library !== false && optionOf(command, name) !== undefined);
 
-const RUN_KEYS: readonly (keyof OptionValues)[] = libraryNames('sync')
+/** What a run of sync works with that is no part of its endpoints. */
+export const RUN_KEYS: readonly (keyof OptionValues)[] = libraryNames('sync')
   .filter((name) => /-topology$/.test(name) || !/^(from|to|tls)(-|$)/.test(name))
   .map(camelName);
 

@@ -22,7 +22,6 @@ import { ReplicationLink } from '../source/redis/link.ts';
 import { PositionedReader } from '../source/redis/positioned-reader.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
-import type { Losses } from '../target/losses.ts';
 import { commandsOf, type Dialect } from '../target/redis/dialect.ts';
 import type { Target } from '../target/target.ts';
 import { Acker } from './acker.ts';
@@ -30,6 +29,7 @@ import type { CheckedTarget } from './checked-target.ts';
 import { type NodeFacts, VALKEY_READ } from './facts.ts';
 import { HeldBack } from './held-back.ts';
 import type { ClusterHost } from './link-host.ts';
+import type { Parts } from './parts.ts';
 import type { SourceAsker } from './source-asker.ts';
 import { targetKeys } from './target-keys.ts';
 import type { EngineTarget, TargetListener, TargetSide } from './target-side.ts';
@@ -56,16 +56,9 @@ export interface AssemblyInput {
   onSnapshotApplied(): void;
 }
 
-/** The parts of a run, wired: what arrives goes link -> spool -> pump -> appliers -> target, and what is acknowledged comes back by `acker`. */
-export interface Assembly {
-  spool: Spool;
+/** The parts of a link that replicates, wired: what arrives goes link -> spool -> pump -> appliers -> target, and what is acknowledged comes back. */
+export interface Assembly extends Parts {
   link: ReplicationLink;
-  pump: Pump;
-  target: EngineTarget;
-  acker: Acker;
-  losses: Losses;
-  /** undefined: keys of the target's own are kept, and what is refused can't be written over */
-  recopier: Recopier | undefined;
   heldBack: HeldBack;
   /** undefined: all is copied as it is */
   rules: Rules | undefined;
@@ -267,6 +260,7 @@ function newerForms({ flavour, version }: NodeFacts, { commandsOf: target, reada
   return new NewerForms(commandsOf(flavour, version), target, readable);
 }
 
-function fileName(text: string): string {
+/** A name as that of a file or directory. */
+export function fileName(text: string): string {
   return text.replace(/[^\w.-]+/g, '_');
 }

@@ -13,12 +13,12 @@ import { ClusterTarget } from '../target/redis/cluster/cluster-target.ts';
 import { askDialect, commonDialect, type Dialect } from '../target/redis/dialect.ts';
 import type { OnConflict } from '../target/target.ts';
 import type { Place } from './acker.ts';
-import type { Assembly } from './assembly.ts';
 import type { CheckedTarget } from './checked-target.ts';
 import { ClusterNodes, movingSlots, routesOf, writable } from './cluster-nodes.ts';
 import { type NodeFacts, readFacts } from './facts.ts';
 import { aboutTarget } from './find-target.ts';
 import type { SideOptions } from './one-node-side.ts';
+import type { Parts } from './parts.ts';
 import { type CheckedNode, precheck } from './precheck.ts';
 import { askProxyDialect, PROXY_COMMANDS, PROXY_FACTS } from './proxy.ts';
 import { Refusals } from './refusals.ts';
@@ -40,7 +40,7 @@ export class ClusterSide implements TargetSide {
   readonly #refusals: Refusals;
   readonly #outage: Outage;
   #target!: ClusterTarget;
-  #parts: (() => Assembly | undefined) | undefined;
+  #parts: (() => Parts | undefined) | undefined;
   #polling: NodeJS.Timeout | undefined;
   /** of the stream: behind the last command that was given */
   #given: Place = { offset: 0, db: 0 };
@@ -179,14 +179,14 @@ export class ClusterSide implements TargetSide {
     return new NaruError('LINK_LOST', text, { side: 'target', node: this.node });
   }
 
-  canRecover(error: NaruError, parts: Assembly | undefined): boolean {
+  canRecover(error: NaruError, parts: Parts | undefined): boolean {
     if (error.code === 'COMMAND_REFUSED') return parts?.recopier !== undefined;
     // Without a way to copy again, what was not done in the stream is lost.
     if (parts?.pump.phase === 'stream' && parts.recopier === undefined) return false;
     return error.retry;
   }
 
-  async recover(parts: Assembly, cause: NaruError): Promise<void> {
+  async recover(parts: Parts, cause: NaruError): Promise<void> {
     const undone = await this.#target.settled();
     await this.#refusals.note(parts, undone.refused);
     const { topology, nodes } = await this.#reopened(cause);

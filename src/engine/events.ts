@@ -1,5 +1,5 @@
 /** What a run tells while it goes on: one object an event, the same in the library and with `--json`. Times in milliseconds, sizes in bytes. */
-export type Phase = 'connecting' | 'snapshot' | 'stream' | 'draining' | 'done';
+export type Phase = 'connecting' | 'scan' | 'snapshot' | 'stream' | 'draining' | 'done';
 
 export interface Counters {
   /** entries of the snapshot that the target has acknowledged */
@@ -40,6 +40,10 @@ export interface StartedEvent {
   target: string;
   sourceVersion: string;
   targetVersion: string;
+  /** of a scan: keys that the source says it has, where it does; -1 where not */
+  expectedKeys?: number;
+  /** of a scan: it goes on where an earlier one was interrupted */
+  resumed?: boolean;
   /** where the copy begins; of a cluster that of the first link */
   replid: string;
   offset: number;
@@ -54,7 +58,10 @@ export interface ProgressEvent extends Counters {
   keysPerSecond: number;
   commandsPerSecond: number;
   bytesPerSecond: number;
-  /** of the snapshot; undefined where its size is not known (diskless) */
+  /** of a scan: keys that the source said it has, where it does; those of them that had vanished when they were read */
+  expectedKeys?: number;
+  vanished?: number;
+  /** of the snapshot, or of a scan; undefined where its size is not known (diskless) */
   percent?: number;
   etaMs?: number;
   /** age of the oldest byte that was received and is not yet acknowledged by the target; 0 when all is */
@@ -129,7 +136,9 @@ export interface DoneEvent extends Counters {
   ms: number;
   lagMs: number;
   lagBytes: number;
-  /** the position up to which the target holds everything; of a cluster that of the first link */
+  /** of a scan: keys that had vanished when they were read */
+  vanished?: number;
+  /** the position up to which the target holds everything (a scan has none: empty and 0); of a cluster that of the first link */
   replid: string;
   offset: number;
   /** of a cluster: the same for each link */

@@ -9,6 +9,9 @@ export interface Reading extends Counters {
   /** of the snapshot, where it is known */
   snapshotBytes: number | undefined;
   snapshotAckedBytes: number;
+  /** of a scan, where they are known */
+  expectedKeys?: number | undefined;
+  vanished?: number;
   waiting: string | undefined;
 }
 
@@ -30,7 +33,7 @@ export class Meter {
   }
 
   progress(reading: Reading): ProgressEvent {
-    const { snapshotBytes, snapshotAckedBytes, waiting, ...rest } = reading;
+    const { snapshotBytes, snapshotAckedBytes, waiting, expectedKeys, ...rest } = reading;
     const seconds = Math.max(this.#now() - this.#lastMs, 1) / 1000;
     const rate = (name: 'keys' | 'commands' | 'bytes'): number =>
       Math.round((reading[name] - this.#last[name]) / seconds);
@@ -43,13 +46,22 @@ export class Meter {
       bytesPerSecond: rate('bytes'),
     };
     if (reading.phase === 'snapshot' && snapshotBytes !== undefined && snapshotBytes > 0) {
-      const done = Math.min(snapshotAckedBytes / snapshotBytes, 1);
-      event.percent = Math.round(done * 1000) / 10;
-      if (done > 0) event.etaMs = Math.round((this.elapsedMs / done) * (1 - done));
+      this.#tellShare(event, snapshotAckedBytes / snapshotBytes);
+    }
+    if (expectedKeys !== undefined) event.expectedKeys = expectedKeys;
+    if (reading.phase === 'scan' && expectedKeys !== undefined && expectedKeys > 0) {
+      const { keys, skipped, lost, vanished = 0 } = reading;
+      this.#tellShare(event, (keys + skipped + lost + vanished) / expectedKeys);
     }
     if (waiting !== undefined) event.waiting = waiting;
     this.#lastMs = this.#now();
     this.#last = { keys: reading.keys, commands: reading.commands, bytes: reading.bytes };
     return event;
+  }
+
+  #tellShare(event: ProgressEvent, share: number): void {
+    const done = Math.min(share, 1);
+    event.percent = Math.round(done * 1000) / 10;
+    if (done > 0) event.etaMs = Math.round((this.elapsedMs / done) * (1 - done));
   }
 }

@@ -8,11 +8,11 @@ import type { Endpoint } from '../net/url.ts';
 import { RedisTarget } from '../target/redis/redis-target.ts';
 import type { OnConflict } from '../target/target.ts';
 import type { Place } from './acker.ts';
-import type { Assembly } from './assembly.ts';
 import { type CheckedTarget, checkTarget } from './checked-target.ts';
 import { toNaruError } from './error-event.ts';
 import { findTarget } from './find-target.ts';
 import { History } from './history.ts';
+import type { Parts } from './parts.ts';
 import type { CheckedNode, Warn } from './precheck.ts';
 import { answersLost, wentBack } from './reading.ts';
 import { Refusals } from './refusals.ts';
@@ -145,11 +145,11 @@ export class OneNodeSide implements TargetSide {
     return Math.min(this.#refusals.releasable(offset), needed);
   }
 
-  canRecover(error: NaruError, parts: Assembly | undefined): boolean {
+  canRecover(error: NaruError, parts: Parts | undefined): boolean {
     return error.retry || (error.code === 'COMMAND_REFUSED' && parts?.recopier !== undefined);
   }
 
-  async recover(parts: Assembly, cause: NaruError, exact: boolean): Promise<void> {
+  async recover(parts: Parts, cause: NaruError, exact: boolean): Promise<void> {
     const refused = cause.code === 'COMMAND_REFUSED';
     const own = refused || this.#ranLate;
     this.#ranLate = false;
@@ -179,7 +179,7 @@ export class OneNodeSide implements TargetSide {
   }
 
   /** What was acknowledged behind this checkpoint is lost: it is given again, and counted again. */
-  #goBack({ acker, spool }: Assembly, offset: number): Place | undefined {
+  #goBack({ acker, spool }: Parts, offset: number): Place | undefined {
     const past = this.#past.backTo(offset);
     if (past === undefined || past.offset < spool.released) return undefined;
     const lost = acker.acked.offset - past.offset;
@@ -190,7 +190,7 @@ export class OneNodeSide implements TargetSide {
     return past;
   }
 
-  #goOn(parts: Assembly, connection: Connection, place: Place, exact: boolean, own: boolean): void {
+  #goOn(parts: Parts, connection: Connection, place: Place, exact: boolean, own: boolean): void {
     const { acker, pump, spool, recopier } = parts;
     const unseen = place.offset - acker.acked.offset;
     if (unseen > 0) this.#past.add(place, this.#target.counters);
@@ -208,7 +208,7 @@ export class OneNodeSide implements TargetSide {
   }
 
   /** The target may break even now: then it has to show that it still holds what it acknowledged. */
-  async finish(parts: Assembly, exact: boolean, lost: NaruError | undefined): Promise<void> {
+  async finish(parts: Parts, exact: boolean, lost: NaruError | undefined): Promise<void> {
     this.#replicas.close();
     for (let connection = this.#target.detach(); ; ) {
       try {

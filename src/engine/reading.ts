@@ -5,6 +5,7 @@ import type { Acker } from './acker.ts';
 import type { Assembly } from './assembly.ts';
 import type { Counters, Phase } from './events.ts';
 import type { Reading } from './meter.ts';
+import type { Parts } from './parts.ts';
 
 /** A place in a source's history: replication id and offset. */
 export interface Position {
@@ -14,7 +15,7 @@ export interface Position {
 
 /** What the parts of a link show at this moment. */
 export function readingOf(
-  parts: Assembly,
+  parts: Parts,
   phase: Phase,
   snapshotBytes: number | undefined,
   waiting: string | undefined,
@@ -38,7 +39,7 @@ export function positionOf({ pump, link, acker }: Assembly): Position | undefine
   return { replid: link.replid, offset: link.streamOffset(offset) };
 }
 
-function countersOf({ target, spool, losses }: Assembly): Counters {
+function countersOf({ target, spool, losses }: Parts): Counters {
   const { keys, skipped, commands, recopied, split } = target.counters;
   return { keys, skipped, lost: losses.total, commands, recopied, split, bytes: spool.end };
 }

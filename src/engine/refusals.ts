@@ -1,5 +1,5 @@
 import type { Place } from './acker.ts';
-import type { Assembly } from './assembly.ts';
+import type { Parts } from './parts.ts';
 import type { Warn } from './precheck.ts';
 
 /** The command is fine, and what the target holds at its keys is not: that is put right by copying them. */
@@ -46,7 +46,7 @@ export class Refusals {
 
   /** Names the commands at these spool offsets, so that they are not sent again. */
   async note(
-    { pump, recopier }: Assembly,
+    { pump, recopier }: Parts,
     refused: Iterable<readonly [offset: number, text: string]>,
   ): Promise<void> {
     for (const [offset, text] of refused) {

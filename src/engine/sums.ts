@@ -20,7 +20,7 @@ const NOTHING: Reading = {
 };
 
 /** Of the phases the first one counts: a run is in its stream when all of its links are. */
-const PHASES: readonly Phase[] = ['snapshot', 'draining', 'stream', 'done'];
+const PHASES: readonly Phase[] = ['scan', 'snapshot', 'draining', 'stream', 'done'];
 
 /** `undefined` is a link that has not begun. */
 export function sumOf(readings: readonly (Reading | undefined)[]): Reading {
@@ -46,7 +46,19 @@ function add(sum: Reading, one: Reading): Reading {
     snapshotAckedBytes:
       sum.snapshotAckedBytes + (own === undefined ? 0 : Math.min(own, one.snapshotAckedBytes)),
     waiting: sum.waiting ?? one.waiting,
+    ...addScanned(sum, one),
   };
+}
+
+/** Of scans only. */
+function addScanned(a: Reading, b: Reading): Pick<Reading, 'expectedKeys' | 'vanished'> {
+  if (b.vanished === undefined) return {};
+  const isFirst = a.vanished === undefined;
+  const expectedKeys =
+    b.expectedKeys === undefined || (!isFirst && a.expectedKeys === undefined)
+      ? undefined
+      : (a.expectedKeys ?? 0) + b.expectedKeys;
+  return { expectedKeys, vanished: (a.vanished ?? 0) + b.vanished };
 }
 
 function addCounters(a: Counters, b: Counters): Counters {

@@ -3,16 +3,16 @@ import { NaruError } from '../errors/errors.ts';
 import type { Rules } from '../rules/rules.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import type { CheckedTarget } from './checked-target.ts';
-import { errorEvent, toNaruError } from './error-event.ts';
+import { toNaruError } from './error-event.ts';
 import type { Phase } from './events.ts';
 import type { NodeFacts } from './facts.ts';
 import type { LinkHost } from './link-host.ts';
-import { makeSide } from './make-side.ts';
 import type { Reading } from './meter.ts';
 import { type Position, positionOf, readingOf } from './reading.ts';
 import { checkDatabases } from './rules-told.ts';
 import { SourceAsker } from './source-asker.ts';
 import type { TargetSide } from './target-side.ts';
+import { Transfer } from './transfer.ts';
 
 /**
  * Everything for one source node (a link): decides what a failure of either side means, and tells its host what happens.
@@ -23,6 +23,7 @@ import type { TargetSide } from './target-side.ts';
 export class SyncJob {
   readonly #options: ResolvedSyncOptions;
   readonly #host: LinkHost;
+  readonly #transfer: Transfer;
   readonly #side: TargetSide;
   readonly #asker: SourceAsker;
   readonly #watching = new AbortController();
@@ -33,10 +34,6 @@ export class SyncJob {
   #targetDbs: readonly number[] = [];
   #phase: Phase = 'connecting';
   #snapshotBytes: number | undefined;
-  #failure: NaruError | undefined;
-  #targetLost: NaruError | undefined;
-  #stopping = false;
-  #waiting: string | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   /** spool offset up to which a stopped run applies */
   #drainEnd: number | undefined;
@@ -45,16 +42,8 @@ export class SyncJob {
   constructor(options: ResolvedSyncOptions, host: LinkHost) {
     this.#options = options;
     this.#host = host;
-    this.#side = makeSide(
-      {
-        options,
-        job: host.node,
-        warn: (code, message) => this.#warn(code, message),
-        onRetry: (error, delayMs) => this.#retrying(error, delayMs),
-        onWentBack: () => host.cluster?.wentBack(),
-      },
-      host.target,
-    );
+    this.#transfer = new Transfer(options, { ...host, onWentBack: () => host.cluster?.wentBack() });
+    this.#side = this.#transfer.side;
     this.#asker = new SourceAsker({
       endpoint: () => host.questions(),
       tls: options.fromTls,
@@ -65,8 +54,8 @@ export class SyncJob {
 
   /** Takes no more from the source than needed to end at a whole transaction, applies that, and ends. */
   stop(): void {
-    if (this.#stopping) return;
-    this.#stopping = true;
+    if (this.#transfer.stopping) return;
+    this.#transfer.stopping = true;
     const parts = this.#parts;
     if (this.#phase === 'connecting') this.#stopConnecting();
     else if (parts?.pump.phase === 'stream') this.#beginDrain(parts);
@@ -82,7 +71,7 @@ export class SyncJob {
 
   /** Ends the run of this link with a failure that is not its own. */
   abort(reason: NaruError): void {
-    this.#failure ??= reason;
+    this.#transfer.failure ??= reason;
     this.#connecting.abort(reason);
     this.#side.abort(reason);
     this.#parts?.link.abort(reason);
@@ -112,11 +101,11 @@ export class SyncJob {
   async run(protectTarget: boolean): Promise<void> {
     try {
       const parts = await this.#start(this.#checked as Checked, protectTarget);
-      await this.#transfer(parts);
+      await this.#move(parts);
       await this.#finish(parts);
       this.#phase = 'done';
     } catch (error) {
-      const failure = await this.#explained(toNaruError(error));
+      const failure = await this.#transfer.explained(toNaruError(error), (offset) => this.#ownOffset(offset));
       if (this.#phase === 'connecting') this.#side.abort(failure);
       await this.#abandon();
       throw failure;
@@ -130,7 +119,7 @@ export class SyncJob {
   /** undefined: it has not begun. */
   get reading(): Reading | undefined {
     if (this.#parts === undefined) return undefined;
-    return readingOf(this.#parts, this.#phase, this.#snapshotBytes, this.#waiting);
+    return readingOf(this.#parts, this.#phase, this.#snapshotBytes, this.#transfer.waiting);
   }
 
   /** Up to where the target holds everything; undefined: not even the snapshot. */
@@ -192,16 +181,16 @@ export class SyncJob {
           this.#host.turns.give(this);
         },
         onReplid: () => {},
-        onRetry: (error, delayMs) => this.#retrying(error, delayMs),
+        onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
         onReconnected: () => {
-          this.#waiting = undefined;
+          this.#transfer.waiting = undefined;
           parts.heldBack.begin();
         },
-        onFailure: (error) => this.#fail(error),
+        onFailure: (error) => this.#transfer.fail(error),
       },
       target: {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
-        onFailure: (error) => this.#targetFailed(error),
+        onFailure: (error) => this.#transfer.targetFailed(error),
       },
       stream: () => this.#host.stream(),
       asker: this.#asker,
@@ -210,12 +199,13 @@ export class SyncJob {
       onSnapshotApplied: () => this.#snapshotApplied(parts),
     });
     this.#parts = parts;
+    this.#transfer.parts = parts;
     this.#targetDbs = [...targetFacts.keyspace.keys()];
     await this.#host.turns.take(this, this.#connecting.signal);
     this.#connecting.signal.throwIfAborted();
     await parts.link.start();
     this.#phase = 'snapshot';
-    this.#side.begin(this.#isExact(parts));
+    this.#side.begin(this.#transfer.isExact);
     return parts;
   }
 
@@ -225,18 +215,14 @@ export class SyncJob {
 
   // ---- moving data
 
-  async #transfer(parts: Assembly): Promise<void> {
+  async #move(parts: Assembly): Promise<void> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      if (this.#targetLost !== undefined) await this.#recover(parts, this.#targetLost);
-      else if (!this.#stopping) await parts.pump.run();
+      if (this.#transfer.failure !== undefined) throw this.#transfer.failure;
+      if (this.#transfer.targetLost !== undefined)
+        await this.#transfer.recover(parts, this.#transfer.targetLost);
+      else if (!this.#transfer.stopping) await parts.pump.run();
       else if (await this.#drain(parts)) return;
     }
-  }
-
-  /** Whether doing a write twice would matter. */
-  #isExact({ pump }: Assembly): boolean {
-    return pump.phase === 'stream' || (this.#options.onConflict ?? 'overwrite') !== 'overwrite';
   }
 
   #onAcked(parts: Assembly, offset: number, db: number, checkpointed: boolean): void {
@@ -274,8 +260,9 @@ export class SyncJob {
     }
     await parts.pump.run(this.#beginDrain(parts));
     if (this.#late) throw this.#notDrained(parts);
-    if (this.#failure === undefined && this.#targetLost === undefined) await this.#side.settled();
-    return this.#failure === undefined && this.#targetLost === undefined;
+    if (this.#transfer.failure === undefined && this.#transfer.targetLost === undefined)
+      await this.#side.settled();
+    return this.#transfer.failure === undefined && this.#transfer.targetLost === undefined;
   }
 
   /** The end and the deadline hold for all of the drain, also where the target is away when it begins or is lost on the way. */
@@ -300,57 +287,21 @@ export class SyncJob {
     );
   }
 
-  // ---- failures
-
-  #fail(error: NaruError): void {
-    this.#failure ??= error;
-    this.#parts?.pump.stop();
-  }
-
-  #targetFailed(error: NaruError): void {
-    if (this.#side.canRecover(error, this.#parts)) this.#targetLost = error;
-    else this.#failure ??= error;
-    this.#parts?.pump.stop();
-  }
-
-  #retrying(error: NaruError, delayMs: number): void {
-    const side = error.place.side ?? 'link';
-    this.#waiting = `${side} lost, trying again in ${delayMs} ms: ${error.message}`;
-    this.#host.emit(errorEvent(error, true));
-  }
-
-  async #recover(parts: Assembly, cause: NaruError): Promise<void> {
-    // What breaks from now on is a failure of its own.
-    this.#targetLost = undefined;
-    try {
-      await this.#side.recover(parts, cause, this.#isExact(parts));
-      this.#waiting = undefined;
-    } catch (error) {
-      if (!this.#stopping) throw error;
-      throw new NaruError('STOPPED_EARLY', `Stopped while the target was away: ${cause.message}`);
-    }
-  }
-
-  /** Adds to a refusal of the target which key and command it was about, and turns its spool offset into the source's own. */
-  async #explained(error: NaruError): Promise<NaruError> {
-    const { side, offset } = error.place;
-    if (side !== 'target' || offset === undefined || this.#parts === undefined) return error;
-    const { pump, link } = this.#parts;
-    const found = await pump.explain(offset);
-    const own = pump.phase === 'stream' ? link.streamOffset(offset) : offset;
-    return new NaruError(
-      error.code,
-      error.message,
-      { ...error.place, ...found, offset: own },
-      { cause: error },
-    );
+  /** Of the stream the replication offset, of the full copy the RDB's. */
+  #ownOffset(spoolOffset: number): number {
+    const { pump, link } = this.#parts as Assembly;
+    return pump.phase === 'stream' ? link.streamOffset(spoolOffset) : spoolOffset;
   }
 
   // ---- the end
 
   async #finish(parts: Assembly): Promise<void> {
     await parts.link.stop();
-    await this.#side.finish(parts, this.#isExact(parts), this.#targetLost ?? this.#failure);
+    await this.#side.finish(
+      parts,
+      this.#transfer.isExact,
+      this.#transfer.targetLost ?? this.#transfer.failure,
+    );
   }
 
   /** After a failure: Naru's own keys are removed from the target where that can be done. */
@@ -369,10 +320,6 @@ export class SyncJob {
     this.#side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));
     await this.#parts?.link.stop();
     await this.#parts?.spool.close();
-  }
-
-  #warn(code: string, message: string): void {
-    this.#host.emit({ event: 'warning', code, message });
   }
 }
 

@@ -4,8 +4,8 @@ import type { FindsKeys } from '../target/redis/cluster/key-slots.ts';
 import type { LaneCounters } from '../target/redis/lane-options.ts';
 import type { OnConflict, Target } from '../target/target.ts';
 import type { Acker } from './acker.ts';
-import type { Assembly } from './assembly.ts';
 import type { CheckedTarget } from './checked-target.ts';
+import type { Parts } from './parts.ts';
 import type { CheckedNode } from './precheck.ts';
 
 /** What is written to, as the engine sees it beside the pump. */
@@ -39,7 +39,7 @@ export interface MakeTarget {
   keys: FindsKeys;
   listener: TargetListener;
   /** undefined: they are being made */
-  parts(): Assembly | undefined;
+  parts(): Parts | undefined;
   /** A key of the snapshot can not be written now. */
   holdEntry(db: number, key: Buffer): void;
 }
@@ -67,13 +67,13 @@ export interface TargetSide {
   /** Up to where the spool is needed no more, when `offset` is acknowledged. */
   releasable(offset: number): number;
   /** After `onFailure`, with the pump at rest. Rejects with NaruError where there is no way on. */
-  recover(parts: Assembly, cause: NaruError, exact: boolean): Promise<void>;
+  recover(parts: Parts, cause: NaruError, exact: boolean): Promise<void>;
   /** The target ran what it was given when keys had expired there that it needs: what it is to be failed with, to go back. */
   ranLate(): NaruError;
   /** Whether `recover` has an answer to a failure. */
-  canRecover(error: NaruError, parts: Assembly | undefined): boolean;
+  canRecover(error: NaruError, parts: Parts | undefined): boolean;
   /** All is acknowledged: removes what is Naru's own, and closes. `lost`: what broke the target since. */
-  finish(parts: Assembly, exact: boolean, lost: NaruError | undefined): Promise<void>;
+  finish(parts: Parts, exact: boolean, lost: NaruError | undefined): Promise<void>;
   /** After a failure: the same as far as it can be done. */
   cleanUp(dbs: Iterable<number>): Promise<void>;
   /** Ends all waiting; what waits rejects with `reason`. */

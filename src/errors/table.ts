@@ -39,7 +39,12 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'This source does not offer replication. The mode for such a source is `naru scan`, which this version does not have yet; where the command is only renamed: --psync-command.',
+      'This source does not offer replication. `naru scan` copies such a source; where the command is only renamed: --psync-command.',
+  },
+  SOURCE_REFUSED: {
+    policy: 'stop',
+    exit: 1,
+    advice: 'The source refused what a scan needs: see its answer in the message.',
   },
   CHANGES_NOT_TOLD: {
     policy: 'stop',

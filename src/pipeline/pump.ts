@@ -28,6 +28,8 @@ export interface PumpOptions {
   snapshot: SnapshotApplier;
   stream: StreamApplier;
   bigEntryBytes: number;
+  /** default true */
+  verifyChecksum?: boolean;
   /** the target has several nodes, and each command is for one of them */
   routed?: boolean;
   /** the source's address, for errors */
@@ -42,6 +44,8 @@ export interface PumpOptions {
   shared?: SharedTarget | undefined;
   /** All is acknowledged: resolves when the target would not lose it by a failover. Behind the snapshot nobody can go back into it. */
   settled?(): Promise<void>;
+  /** bytes were taken out of the spool */
+  onTaken?(): void;
   /** all of the snapshot was given and is acknowledged; what follows is the stream */
   onSnapshotApplied(): void;
 }
@@ -69,7 +73,7 @@ export class Pump {
     const { rules } = options;
     const entries: RdbSink = rules ? new RuledSnapshot(options.snapshot, rules.rules) : options.snapshot;
     const commands: StreamSink = rules ? new RuledStream(options.stream, rules) : options.stream;
-    this.#walker = new RdbWalker(entries, { bigEntryBytes: options.bigEntryBytes });
+    this.#walker = new RdbWalker(entries, options);
     options.snapshot.walk = this.#walker;
     this.#commands = new CommandWalker(commands, {
       bigCommandBytes: options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES,
@@ -174,6 +178,7 @@ export class Pump {
       const view = this.#next(Math.max(end, recopier?.neededTo ?? end));
       if (view !== undefined) {
         this.#give(view, spool.position - view.length);
+        this.#options.onTaken?.();
         target.breathe(false);
         if (!target.ready) await this.#unlessStopped(target.whenReady());
       } else if (this.#snapshotIsAllHere(spool.position)) {

@@ -1,6 +1,6 @@
 import { PART_FIELD } from '../protocol/rdb/information.ts';
 import type { EntryView, Flavour, RdbSink } from '../protocol/rdb/sink.ts';
-import { TYPE_HASH_METADATA_PRE_GA } from '../protocol/rdb/types.ts';
+import { TYPE_HASH_METADATA_PRE_GA, VALKEY_VERSION_MIN } from '../protocol/rdb/types.ts';
 import type { ValueSink } from '../protocol/rdb/value-sink.ts';
 import type { Target } from '../target/target.ts';
 import type { ExpiryWatch } from './expiry/expiry-watch.ts';
@@ -17,11 +17,13 @@ export interface SnapshotApplierOptions {
 
 /** Of the walk that tells it everything. */
 export interface Walk {
+  /** where the item begins that is being told */
+  readonly entryOffset: number;
   /** Ends the slice behind the entry that is being told. */
   pause(): void;
 }
 
-/** Gives the entries of a snapshot to a target. */
+/** Gives the entries of a snapshot to a target. Fields that begin with `naru:` are those of a scan: see docs/internals/scan.md. */
 export class SnapshotApplier implements RdbSink {
   readonly #target: Target;
   readonly #options: SnapshotApplierOptions;
@@ -36,6 +38,10 @@ export class SnapshotApplier implements RdbSink {
   walk: Walk | undefined;
   #flavour: Flavour = 'redis';
   readonly #parts: PartJoiner;
+  /** the versions of the payloads, and from where on each holds */
+  readonly #versions: { from: number; version: number }[] = [];
+  /** from where on entries take the place of whatever there is */
+  #againFrom = Number.POSITIVE_INFINITY;
 
   constructor(target: Target, options: SnapshotApplierOptions) {
     this.#target = target;
@@ -54,16 +60,25 @@ export class SnapshotApplier implements RdbSink {
   }
 
   /** The walk goes back to `offset`, in database `db`. */
-  restart(_offset: number, db: number): void {
+  restart(offset: number, db: number): void {
     this.db = db;
     this.#parts.restart();
+    const known = this.#versions.findLast(({ from }) => from < offset);
+    if (known !== undefined) this.#useVersion(known.version);
+    if (this.#againFrom < Number.POSITIVE_INFINITY) this.#target.overwrite(this.#againFrom < offset);
   }
 
   header(version: number, flavour: Flavour): void {
     const digits = flavour === 'redis' ? 4 : 3;
     this.magic = flavour.toUpperCase() + String(version).padStart(digits, '0');
-    this.#flavour = flavour;
-    this.#target.rdbVersion(version, flavour);
+    this.#versions.length = 0;
+    this.#versions.push({ from: 0, version });
+    this.#useVersion(version);
+  }
+
+  #useVersion(version: number): void {
+    this.#flavour = version >= VALKEY_VERSION_MIN ? 'valkey' : 'redis';
+    this.#target.rdbVersion(version, this.#flavour);
   }
 
   selectDb(db: number): void {
@@ -99,6 +114,23 @@ export class SnapshotApplier implements RdbSink {
 
   aux(name: string, value: Buffer): void {
     if (name === PART_FIELD) this.#parts.told(value.toString('latin1'));
+    else if (name === 'naru:gone') this.#target.remove(value, this.db, this.#at);
+    else if (name === 'naru:again') this.#overwrite();
+    else if (name === 'naru:version') this.#changeVersion(Number(value));
+  }
+
+  get #at(): number {
+    return this.walk?.entryOffset ?? 0;
+  }
+
+  #overwrite(): void {
+    this.#againFrom = Math.min(this.#againFrom, this.#at);
+    this.#target.overwrite(true);
+  }
+
+  #changeVersion(version: number): void {
+    if ((this.#versions.at(-1)?.from ?? -1) < this.#at) this.#versions.push({ from: this.#at, version });
+    this.#useVersion(version);
   }
 
   slotInfo(): void {}

@@ -30,6 +30,8 @@ export interface Target {
   entry(entry: EntryView): void;
   bigEntry(entry: EntryView): ValueSink;
   functionLibrary(buf: Buffer, start: number, end: number, offset: number): void;
+  /** Entries from here on take the place of whatever the target holds; false: the policy for keys that exist holds again. */
+  overwrite(on: boolean): void;
 
   // the stream; `db` is the database that the command runs in
   /** `SET key value` and nothing else: may be joined with its like. */

@@ -56,6 +56,10 @@ export class RenamedTarget implements Target {
     });
   }
 
+  overwrite(on: boolean): void {
+    this.#target.overwrite(on);
+  }
+
   functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
     this.#target.functionLibrary(buf, start, end, offset);
   }

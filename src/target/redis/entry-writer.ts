@@ -28,7 +28,8 @@ export class EntryWriter {
   readonly #lane: LaneWriter;
   readonly #dialect: Dialect;
   readonly #losses: Losses;
-  readonly #overwrite: boolean;
+  readonly #policy: boolean;
+  #overwrite: boolean;
   readonly #pairs: StringPairs;
   readonly #restore: RestoreWriter;
   readonly #transcoder: Transcoder;
@@ -39,7 +40,8 @@ export class EntryWriter {
     this.#lane = lane;
     this.#dialect = dialect;
     this.#losses = losses;
-    this.#overwrite = onConflict === 'overwrite';
+    this.#policy = onConflict === 'overwrite';
+    this.#overwrite = this.#policy;
     this.#pairs = new StringPairs(lane);
     this.#restore = new RestoreWriter(lane, dialect);
     this.#transcoder = new Transcoder(dialect.readable);
@@ -49,6 +51,11 @@ export class EntryWriter {
   rdbVersion(version: number, flavour: Flavour): void {
     this.#flavour = flavour;
     this.#payload.version = payloadVersion(this.#dialect.readable, flavour, version);
+  }
+
+  /** Entries from here on take the place of what exists, whatever the policy. */
+  overwrite(on: boolean): void {
+    this.#overwrite = on || this.#policy;
   }
 
   /** `part`: it was given before and may have been written; names a key for that case, in the same slot. */

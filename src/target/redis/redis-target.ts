@@ -35,6 +35,7 @@ export class RedisTarget implements Target {
   readonly #options: RedisTargetOptions;
   readonly #lane: Lane;
   readonly #entries: EntryWriter;
+  #overwrites = false;
 
   constructor(options: RedisTargetOptions, listener: LaneListener) {
     this.#options = options;
@@ -92,11 +93,20 @@ export class RedisTarget implements Target {
   }
 
   bigEntry(entry: EntryView): ValueSink {
-    return bigEntryWriter(this.#lane, entry, this.#options);
+    const { onConflict } = this.#options;
+    return bigEntryWriter(this.#lane, entry, {
+      ...this.#options,
+      onConflict: this.#overwrites ? 'overwrite' : onConflict,
+    });
   }
 
   functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
     this.#entries.functionLibrary(buf, start, end, offset);
+  }
+
+  overwrite(on: boolean): void {
+    this.#overwrites = on;
+    this.#entries.overwrite(on);
   }
 
   set(command: CommandView, db: number): void {

@@ -19,7 +19,7 @@ import { type FindsKeys, passesCluster, passesProxy, SEVERAL } from './key-slots
 import { Marks } from './marks.ts';
 import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
-import { passes, Undone } from './undone.ts';
+import { passes, refused, slotsOf, Undone } from './undone.ts';
 
 /** `proto-max-bulk-len` of Redis where nobody has changed it. */
 const BULK_BYTES_MAX = 512 * 1024 * 1024;
@@ -46,6 +46,7 @@ export class ClusterTarget implements Target {
   #broken = false;
   #flavour: Flavour = 'redis';
   #version = 0;
+  #overwrites = false;
   readonly #router: CommandRouter;
   #writing: PlainLane | undefined;
   readonly #databases: Databases;
@@ -216,6 +217,7 @@ export class ClusterTarget implements Target {
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
     return bigEntryWriter(this.#nodeOf(slot).lane, this.#here(entry), {
       ...this.#options,
+      ...(this.#overwrites && { onConflict: 'overwrite' }),
       job: this.#partName(slot),
       again: this.#again(entry, slot) !== undefined,
     });
@@ -225,6 +227,11 @@ export class ClusterTarget implements Target {
     for (const { entries, lane } of this.#nodes) {
       if (lane.attached) entries.functionLibrary(buf, start, end, offset);
     }
+  }
+
+  overwrite(on: boolean): void {
+    this.#overwrites = on;
+    for (const { entries } of this.#nodes) entries.overwrite(on);
   }
 
   set(command: CommandView, db: number): void {
@@ -314,6 +321,7 @@ export class ClusterTarget implements Target {
       onFailure: (error) => this.#onLost(index, error),
     });
     node.rdbVersion(this.#version, this.#flavour);
+    node.entries.overwrite(this.#overwrites);
     this.#nodes.push(node);
     return index;
   }
@@ -378,11 +386,7 @@ export class ClusterTarget implements Target {
   /** What it has not answered may have been done, and what its replicas have not may be gone; what is written from now on is not done. */
   #lose(index: number): void {
     const node = this.#nodes[index] as TargetNode;
-    const slots = new Set<number>();
-    this.#routes.forEach((owner, slot) => {
-      if (owner === index) slots.add(slot);
-    });
-    this.#undone.lose(slots, node.lostFrom(this.#reached));
+    this.#undone.lose(slotsOf(this.#routes, index), node.lostFrom(this.#reached));
     node.close();
   }
 
@@ -393,8 +397,4 @@ export class ClusterTarget implements Target {
     this.#listener.onFailure(error);
     this.#onProgress();
   }
-}
-
-function refused(text: string, offset: number): NaruError {
-  return new NaruError('COMMAND_REFUSED', text, { side: 'target', offset });
 }

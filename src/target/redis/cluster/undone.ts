@@ -1,3 +1,4 @@
+import { NaruError } from '../../../errors/errors.ts';
 import { Kind } from '../in-flight.ts';
 
 /** Whether a refusal is about the cluster's state and not about the command. */
@@ -33,4 +34,17 @@ export class Undone {
   hasKeyless(offset: number): boolean {
     return this.#offsets.has(offset) || this.#lost.some(({ from }) => offset >= from);
   }
+}
+
+/** Slots that go to the node with this index. */
+export function slotsOf(routes: Int16Array, index: number): Set<number> {
+  const slots = new Set<number>();
+  routes.forEach((owner, slot) => {
+    if (owner === index) slots.add(slot);
+  });
+  return slots;
+}
+
+export function refused(text: string, offset: number): NaruError {
+  return new NaruError('COMMAND_REFUSED', text, { side: 'target', offset });
 }

@@ -1,0 +1,121 @@
+import path from 'node:path';
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import type { Endpoint } from '../../net/url.ts';
+import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
+import { KeyTable } from '../../pipeline/keys/key-table.ts';
+import { Pump } from '../../pipeline/pump.ts';
+import { SnapshotApplier } from '../../pipeline/snapshot-applier.ts';
+import { StreamApplier } from '../../pipeline/stream-applier.ts';
+import type { Load } from '../../source/redis/scan/load.ts';
+import type { Pace } from '../../source/redis/scan/pace.ts';
+import { RecordWriter } from '../../source/redis/scan/records.ts';
+import { ScanLink, type ScanLinkListener } from '../../source/redis/scan/scan-link.ts';
+import { Spool } from '../../spool/spool.ts';
+import { Acker } from '../acker.ts';
+import { fileName } from '../assembly.ts';
+import type { CheckedTarget } from '../checked-target.ts';
+import type { Parts } from '../parts.ts';
+import type { TargetListener, TargetSide } from '../target-side.ts';
+
+export interface ScanAssemblyInput {
+  options: ResolvedScanOptions;
+  sourceNode: string;
+  side: TargetSide;
+  checked: CheckedTarget;
+  pace: Pace;
+  load: Load;
+  endpoint(): Promise<Endpoint>;
+  link: ScanLinkListener;
+  target: TargetListener;
+  onAllGiven(): void;
+}
+
+/** The parts of a link that scans: what is read goes link -> records -> spool -> pump -> applier -> target. */
+export interface ScanAssembly extends Parts {
+  link: ScanLink;
+  records: RecordWriter;
+}
+
+/** A checkpoint at the target names whose offset it is; a scan's is its own spool's, so that it is of no use to any other run. */
+const NO_REPLID = '0'.repeat(40);
+
+/** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
+export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssembly> {
+  const { options, sourceNode, side, checked } = input;
+  const spool = await Spool.open({
+    dir: path.join(options.dir, fileName(`${sourceNode}--${side.node}`)),
+    memoryBytes: options.spoolMemory,
+    diskBytesMax: options.spoolMax,
+    writeBehindBytes: Number.POSITIVE_INFINITY,
+  });
+  // What waits for the pump is a quarter: as much again may be with the target, and a large value needs room too.
+  const records = new RecordWriter(spool, options.spoolMemory / 4);
+  const acker = new Acker(
+    {
+      phase: 'snapshot',
+      replid: NO_REPLID,
+      streamOffset: (offset) => offset,
+      spoolOffset: (offset) => offset,
+    },
+    side.node,
+  );
+  let made: ScanAssembly | undefined;
+  const target = side.make({
+    acker,
+    checked,
+    keys: new KeyFinder(KeyTable.builtIn()),
+    listener: input.target,
+    parts: () => made,
+    holdEntry: (db, key) => link.held.hold(db, key),
+  });
+  const bigKeyBytes = Math.max(options.bigKeySize, target.wholeEntryBytes ?? 0);
+  const link = new ScanLink(
+    {
+      endpoint: input.endpoint,
+      node: sourceNode,
+      tls: options.fromTls ?? {},
+      connectTimeoutMs: options.connectTimeout,
+      giveUpAfterMs: options.giveUpAfter,
+      records,
+      bigKeyBytes,
+      count: options.count,
+      pace: input.pace,
+      load: input.load,
+      values: undefined,
+    },
+    input.link,
+  );
+  const pump = new Pump({
+    spool,
+    target,
+    snapshot: new SnapshotApplier(target, {
+      functions: false,
+      onUnjoined: (db, key) => link.held.hold(db, key),
+    }),
+    stream: noStream(target),
+    bigEntryBytes: bigKeyBytes,
+    verifyChecksum: false,
+    node: sourceNode,
+    streamOffset: (offset) => offset,
+    onTaken: () => records.taken(),
+    settled: () => side.settled(),
+    onSnapshotApplied: input.onAllGiven,
+  });
+  made = { spool, link, records, pump, target, acker, losses: checked.losses, recopier: undefined };
+  return made;
+}
+
+/** A scan has no stream behind its RDB. */
+function noStream(target: ReturnType<TargetSide['make']>): StreamApplier {
+  return new StreamApplier(target, {
+    publish: false,
+    functions: false,
+    protectTarget: true,
+    setTakesPxat: true,
+    recopier: undefined,
+    shared: undefined,
+    checkpointKey: '',
+    arrivalMs: () => 0,
+    onGetAck: () => {},
+  });
+}

@@ -1,0 +1,279 @@
+import { createReadStream } from 'node:fs';
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import { NaruError } from '../../errors/errors.ts';
+import { delay } from '../../net/backoff.ts';
+import { keySlot } from '../../net/topology/slot.ts';
+import type { Topology } from '../../net/topology/topology.ts';
+import type { Endpoint } from '../../net/url.ts';
+import type { ScanPlace } from '../../source/redis/scan/batch.ts';
+import { plainWalk } from '../../source/redis/scan/cursors.ts';
+import { keysIn } from '../../source/redis/scan/keys-file.ts';
+import type { Load } from '../../source/redis/scan/load.ts';
+import type { Pace } from '../../source/redis/scan/pace.ts';
+import { Signal } from '../../spool/signal.ts';
+import type { CheckedTarget } from '../checked-target.ts';
+import { toNaruError } from '../error-event.ts';
+import type { ErrorEvent, Phase, WarningEvent } from '../events.ts';
+import type { NodeFacts } from '../facts.ts';
+import type { Reading } from '../meter.ts';
+import { readingOf } from '../reading.ts';
+import { SourceAsker } from '../source-asker.ts';
+import { Transfer } from '../transfer.ts';
+import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
+import { readSourceFacts, type SourceFacts } from './scan-facts.ts';
+import type { LinkState } from './scan-state.ts';
+
+/** What a scanned node has of the run that it belongs to. */
+export interface ScanHost {
+  /** Names the link as long as it lives, whichever server it reads from: in errors, at the target, on disk. */
+  readonly node: string;
+  readonly target: Topology;
+  readonly pace: Pace;
+  /** where an earlier run stood */
+  readonly from: LinkState | undefined;
+  /** of a cluster: whether a slot is this node's */
+  readonly owns: ((slot: number) => boolean) | undefined;
+  /** Where to read now. Rejects with NaruError. */
+  endpoint(): Promise<Endpoint>;
+  /** All keys have been read: resolves to whether the node has to be walked again. Rejects with NaruError. */
+  walked(): Promise<boolean>;
+  emit(event: WarningEvent | ErrorEvent): void;
+}
+
+/** A key that can't be written now is read again after this. */
+const HELD_MS = 300;
+
+/**
+ * Everything for one node that is scanned. Two things go on at once: reading, one walk after the other, and the pump's loop, which moves what
+ * was read to the target, and is where failures of either side are decided on.
+ */
+export class ScanJob {
+  readonly #options: ResolvedScanOptions;
+  readonly #host: ScanHost;
+  readonly #load: Load;
+  readonly #transfer: Transfer;
+  readonly #asker: SourceAsker;
+  readonly #connecting = new AbortController();
+  readonly #acked = new Signal();
+  #parts: ScanAssembly | undefined;
+  #checked: { source: SourceFacts; target: CheckedTarget } | undefined;
+  #phase: Phase = 'connecting';
+
+  constructor(options: ResolvedScanOptions, host: ScanHost, load: Load) {
+    this.#options = options;
+    this.#host = host;
+    this.#load = load;
+    this.#transfer = new Transfer(options, { ...host, onWentBack: () => this.#parts?.link.forgetPlace() });
+    this.#asker = new SourceAsker({
+      endpoint: () => host.endpoint(),
+      tls: options.fromTls,
+      connectTimeoutMs: options.connectTimeout,
+      signal: this.#connecting.signal,
+    });
+  }
+
+  /** As for SyncJob. */
+  async check(lookForKeys: boolean): Promise<{ source: NodeFacts; target: CheckedTarget }> {
+    const { side } = this.#transfer;
+    try {
+      const source = await readSourceFacts(await this.#asker.open());
+      const { onConflict = lookForKeys ? undefined : 'overwrite' } = this.#options;
+      const target = await side.open({ facts: source.facts, node: this.#host.node }, onConflict);
+      this.#checked = { source, target };
+      return { source: source.facts, target };
+    } catch (error) {
+      side.abort(toNaruError(error));
+      this.#asker.close();
+      throw error;
+    }
+  }
+
+  /** After `check`, runs to the end. Rejects with NaruError. */
+  async run(): Promise<void> {
+    try {
+      const parts = await this.#start();
+      await this.#move(parts);
+      await this.#transfer.side.finish(parts, this.#transfer.isExact, this.#transfer.targetLost);
+      this.#phase = 'done';
+    } catch (error) {
+      const failure = await this.#transfer.explained(toNaruError(error), (offset) => offset);
+      if (this.#phase === 'connecting') this.#transfer.side.abort(failure);
+      else await this.#transfer.side.cleanUp([0, ...(this.#checked?.target.facts.keyspace.keys() ?? [])]);
+      throw failure;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** Ends the run of this link. */
+  abort(reason: NaruError): void {
+    this.#transfer.failure ??= reason;
+    this.#connecting.abort(reason);
+    this.#transfer.side.abort(reason);
+    this.#parts?.link.abort(reason);
+    this.#parts?.pump.stop();
+    this.#acked.wake();
+  }
+
+  moveOn(): void {
+    this.#asker.close();
+    this.#parts?.link.moveOn();
+  }
+
+  // ---- what it shows
+
+  get reading(): Reading | undefined {
+    const parts = this.#parts;
+    if (parts === undefined) return undefined;
+    const { keys, vanished } = { keys: this.#checked?.source.keys, vanished: parts.link.vanished };
+    return {
+      ...readingOf(parts, this.#phase, undefined, this.#transfer.waiting),
+      expectedKeys: this.#options.keysFile === undefined ? keys : undefined,
+      vanished,
+    };
+  }
+
+  /** Keys that the node said it has; undefined: it does not say. */
+  get expectedKeys(): number | undefined {
+    return this.#checked?.source.keys;
+  }
+
+  /** Up to where the target holds everything; undefined: nothing yet. */
+  get state(): LinkState | undefined {
+    const { link } = this.#parts ?? {};
+    return link?.place && { runId: link.runId, place: link.place };
+  }
+
+  // ---- reading
+
+  async #start(): Promise<ScanAssembly> {
+    const { source, target: checked } = this.#checked as { source: SourceFacts; target: CheckedTarget };
+    const parts = await assembleScan({
+      options: this.#options,
+      sourceNode: this.#host.node,
+      side: this.#transfer.side,
+      checked,
+      pace: this.#host.pace,
+      load: this.#load,
+      endpoint: () => this.#host.endpoint(),
+      link: {
+        onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
+        onReconnected: () => {
+          this.#transfer.waiting = undefined;
+        },
+        onStartedOver: () =>
+          this.#transfer.warn(
+            'SCAN_BEGUN_ANEW',
+            `Another process answers for ${this.#host.node}: its keys are read anew.`,
+          ),
+      },
+      target: {
+        onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
+        onFailure: (error) => this.#transfer.targetFailed(error),
+      },
+      onAllGiven: () => parts.pump.stop(),
+    });
+    this.#parts = parts;
+    this.#transfer.parts = parts;
+    await parts.link.start();
+    this.#phase = 'scan';
+    this.#transfer.side.begin(this.#transfer.isExact);
+    this.#load.watch(async () => (await this.#asker.open()).call('PING'));
+    this.#read(parts, source).catch((error: unknown) => this.#transfer.fail(toNaruError(error)));
+    return parts;
+  }
+
+  async #read(parts: ScanAssembly, source: SourceFacts): Promise<void> {
+    const { link, records } = parts;
+    const { from } = this.#host;
+    let place = from?.runId === link.runId ? from?.place : undefined;
+    do {
+      if (this.#options.keysFile === undefined) await this.#walk(parts, source.databases, place);
+      else await this.#readFile(parts, this.#options.keysFile, place);
+      await this.#rereadHeld(parts);
+      place = undefined;
+    } while (await this.#walksAgain(parts));
+    if (!records.begun) records.version(EMPTY_VERSION);
+    records.end();
+    parts.pump.snapshotEnds(records.offset, records.offset);
+  }
+
+  async #walk(
+    { link }: ScanAssembly,
+    databases: readonly number[],
+    from: ScanPlace | undefined,
+  ): Promise<void> {
+    for (const db of databases) {
+      if (from !== undefined && db < from.db) continue;
+      const cursor = from?.db === db ? from.cursor : '0';
+      if (cursor !== '') await link.walk(plainWalk, db, cursor);
+    }
+  }
+
+  async #readFile({ link }: ScanAssembly, file: string, from: ScanPlace | undefined): Promise<void> {
+    const { db } = this.#options.from;
+    const start = Number(from?.cursor ?? 0);
+    const keys = keysIn(createReadStream(file, { start }), db, start);
+    await link.keys(db, this.#owned(keys));
+  }
+
+  /** Of a cluster's keys those that are this node's. */
+  async *#owned(keys: ReturnType<typeof keysIn>): ReturnType<typeof keysIn> {
+    const { owns } = this.#host;
+    for await (const one of keys) if (owns?.(keySlot(one.key, 0, one.key.length)) !== false) yield one;
+  }
+
+  async #walksAgain({ link }: ScanAssembly): Promise<boolean> {
+    const again = await this.#host.walked();
+    if (again) link.forgetPlace();
+    return again;
+  }
+
+  /** Keys that the target could not take while their slot was being moved there. */
+  async #rereadHeld(parts: ScanAssembly): Promise<void> {
+    const { link, records, acker } = parts;
+    for (;;) {
+      records.flush();
+      while (acker.acked.offset < records.offset && this.#transfer.failure === undefined)
+        await this.#acked.wait();
+      if (this.#transfer.failure !== undefined) throw this.#transfer.failure;
+      link.held.settled();
+      link.acked(acker.acked.offset);
+      if (link.held.count === 0) return;
+      await delay(HELD_MS, this.#connecting.signal);
+      await link.reread();
+    }
+  }
+
+  // ---- moving data
+
+  async #move(parts: ScanAssembly): Promise<void> {
+    const transfer = this.#transfer;
+    for (;;) {
+      if (transfer.failure !== undefined) throw transfer.failure;
+      if (transfer.targetLost !== undefined) await transfer.recover(parts, transfer.targetLost);
+      else if (parts.pump.phase === 'stream') return;
+      else await parts.pump.run();
+    }
+  }
+
+  #onAcked(parts: ScanAssembly, offset: number, db: number, checkpointed: boolean): void {
+    parts.acker.ack(offset, db, checkpointed);
+    if (checkpointed) this.#transfer.side.proved();
+    parts.spool.release(this.#transfer.side.releasable(offset));
+    parts.link.acked(offset);
+    this.#acked.wake();
+  }
+
+  async #close(): Promise<void> {
+    this.#asker.close();
+    this.#acked.wake();
+    this.#transfer.side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));
+    await this.#parts?.link.stop();
+    await this.#parts?.spool.close();
+    this.#parts?.records.taken();
+  }
+}
+
+/** That of an RDB without any entries. */
+const EMPTY_VERSION = 9;

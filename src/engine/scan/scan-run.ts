@@ -1,0 +1,315 @@
+import path from 'node:path';
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import { NaruError } from '../../errors/errors.ts';
+import { delay } from '../../net/backoff.ts';
+import type { Topology } from '../../net/topology/topology.ts';
+import { describeEndpoint } from '../../net/url.ts';
+import { Load } from '../../source/redis/scan/load.ts';
+import { Pace } from '../../source/redis/scan/pace.ts';
+import { fileName } from '../assembly.ts';
+import { toNaruError } from '../error-event.ts';
+import type { DoneEvent, ErrorEvent, SyncEvent, WarningEvent } from '../events.ts';
+import { findTarget } from '../find-target.ts';
+import { Meter, type Reading } from '../meter.ts';
+import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
+import { countersIn, sumOf } from '../sums.ts';
+import { ScanJob } from './scan-job.ts';
+import { type LinkState, ScanState } from './scan-state.ts';
+import { SlotGains } from './slot-gains.ts';
+
+interface Link {
+  readonly place: SourcePlace;
+  readonly job: ScanJob;
+}
+
+/** While slots are on their way between the source's nodes, their keys can't be read for sure: they are looked at so often. */
+const MOVING_MS = 500;
+
+/**
+ * One scan: finds out what the source is, gives each of its masters a link of its own, all at once, and tells of all of them as of one run. The
+ * first failure of one ends all; what the target holds by then is in the state, from which another run can go on.
+ */
+export class ScanRun {
+  readonly #options: ResolvedScanOptions;
+  readonly #emit: (event: SyncEvent) => void;
+  readonly #meter = new Meter();
+  readonly #ending = new AbortController();
+  readonly #told = new Set<string>();
+  readonly #pace: Pace;
+  readonly #load: Load;
+  readonly #state: ScanState;
+  #earlier: ReadonlyMap<string, LinkState> | undefined;
+  #nodes!: SourceNodes;
+  #target!: Topology;
+  readonly #gains = new SlotGains();
+  /** nodes that have been read, and wait for the others */
+  readonly #walked = new Map<SourcePlace, (again: boolean) => void>();
+  #links: Link[] = [];
+  #running = new Set<Promise<void>>();
+  #failure: NaruError | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #versions = { sourceVersion: '', targetVersion: '' };
+
+  constructor(options: ResolvedScanOptions, emit: (event: SyncEvent) => void) {
+    this.#options = options;
+    this.#emit = emit;
+    this.#pace = new Pace(options.rateKeys, options.rateBytes);
+    this.#load = new Load(options.maxLatency);
+    const name = fileName(`${describeEndpoint(options.from)}--${describeEndpoint(options.to)}`);
+    this.#state = new ScanState(path.join(options.dir, `${name}.scan.json`), () => this.#places());
+  }
+
+  /** Reads no more; what the target holds is in the state. */
+  stop(): void {
+    this.#fail(stopped());
+  }
+
+  /** Runs to the end. Rejects with NaruError. */
+  async run(): Promise<DoneEvent> {
+    try {
+      await this.#find();
+      await this.#check();
+      this.#started();
+      this.#timer = setInterval(() => this.#progress(), this.#options.progressInterval);
+      for (const link of this.#links) this.#begin(link);
+      this.#state.begin((error) => this.#warn('STATE_NOT_WRITTEN', error.message));
+      while (this.#running.size > 0) await Promise.race(this.#running);
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#state.remove();
+      return this.#done();
+    } catch (error) {
+      const failure = this.#failure ?? toNaruError(error);
+      this.#fail(failure);
+      await Promise.all(this.#running);
+      if (this.#timer !== undefined) await this.#save();
+      throw failure;
+    } finally {
+      clearInterval(this.#timer);
+      this.#state.stop();
+      this.#load.stop();
+      this.#ending.abort(stopped());
+    }
+  }
+
+  async #save(): Promise<void> {
+    try {
+      if (this.#places().size > 0) await this.#state.save();
+    } catch (error) {
+      this.#warn('STATE_NOT_WRITTEN', toNaruError(error).message);
+    }
+  }
+
+  // ---- the beginning
+
+  async #find(): Promise<void> {
+    this.#nodes = await SourceNodes.find(
+      this.#options,
+      {
+        onChanged: () => {},
+        onMoved: (place) => this.#links.find((link) => link.place === place)?.job.moveOn(),
+        onWarning: (code, message) => this.#warn(code, message),
+      },
+      this.#ending.signal,
+    );
+    this.#target = await findTarget(this.#options, this.#ending.signal);
+    await this.#loadState();
+    this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #loadState(): Promise<void> {
+    if (!this.#options.resume) return;
+    if (this.#options.onConflict === 'fail') {
+      const text =
+        'resume: what was written after the last state was saved is written once more, which does not go with --on-conflict fail';
+      throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
+    }
+    this.#earlier = await this.#state.load();
+    if (this.#earlier === undefined)
+      this.#warn('NOTHING_TO_RESUME', 'No state of an earlier run is in --dir: it begins anew.');
+  }
+
+  #linkAt(place: SourcePlace): Link {
+    const { shard } = place;
+    if (shard !== undefined) this.#gains.begin(place, this.#nodes.topology);
+    const { onConflict = this.#earlier && 'overwrite' } = this.#options;
+    const job = new ScanJob(
+      { ...this.#options, onConflict },
+      {
+        node: place.node,
+        target: this.#target,
+        pace: this.#pace,
+        from: this.#earlier?.get(place.node),
+        owns: shard && ((slot) => this.#owner(slot) === shard.masterId),
+        endpoint: () => this.#nodes.questions(place),
+        walked: () => this.#arrived(place),
+        emit: (event) => this.#tell(event),
+      },
+      this.#load,
+    );
+    return { place, job };
+  }
+
+  #owner(slot: number): string | undefined {
+    const { nodes, owners } = this.#nodes.topology;
+    return nodes[owners[slot] as number]?.id;
+  }
+
+  /** As in Migration: only the last one sees what is the target's own. */
+  async #check(): Promise<void> {
+    for (const { job } of this.#links) {
+      const { source, target } = await this.#checkOne(job, job === this.#links.at(-1)?.job);
+      this.#versions = { sourceVersion: source.version, targetVersion: target.facts.version };
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #checkOne(job: ScanJob, isLast: boolean): ReturnType<ScanJob['check']> {
+    try {
+      return await job.check(isLast);
+    } catch (error) {
+      const failure = toNaruError(error);
+      if (failure.code !== 'TARGET_NOT_EMPTY' || (await this.#state.load()) === undefined) throw failure;
+      const text = `${failure.message}, and an earlier run was interrupted: --resume goes on with that`;
+      throw new NaruError(failure.code, text, failure.place);
+    }
+  }
+
+  #begin({ job }: Link): void {
+    const running = job
+      .run()
+      .catch((error: unknown) => this.#fail(toNaruError(error)))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** The first failure ends all links. */
+  #fail(error: NaruError): void {
+    this.#failure ??= error;
+    this.#ending.abort(this.#failure);
+    for (const { job } of this.#links) job.abort(this.#failure);
+  }
+
+  // ---- a cluster that changes
+
+  /**
+   * A node has been read: resolves, once all others have been too, to whether it has to be read again. What came to it since it was begun may not
+   * have been read by either node.
+   */
+  #arrived(place: SourcePlace): Promise<boolean> {
+    if (place.shard === undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#walked.set(place, resolve);
+      if (this.#walked.size === this.#links.length)
+        this.#decide().catch((error: unknown) => this.#fail(toNaruError(error)));
+    });
+  }
+
+  async #decide(): Promise<void> {
+    const topology = await this.#atRest();
+    const added = this.#nodes.newPlaces();
+    let goOn = added.length > 0;
+    for (const [place, resolve] of [...this.#walked]) {
+      const gained = this.#gains.gained(place, topology);
+      if (gained === 0) continue;
+      const text = `${gained} slots came to ${place.node} while it was scanned: its keys are read again.`;
+      if (this.#options.onConflict === 'fail') throw new NaruError('SLOTS_MOVED', text, { side: 'source' });
+      this.#warn('SLOTS_MOVED', text);
+      this.#walked.delete(place);
+      resolve(true);
+      goOn = true;
+    }
+    for (const place of added) await this.#join(place);
+    if (!goOn) for (const resolve of this.#walked.values()) resolve(false);
+  }
+
+  /** While slots are being moved nobody can tell who has their keys. */
+  async #atRest(): Promise<Topology> {
+    let topology = await this.#nodes.refresh();
+    while (topology.moves.length > 0) {
+      this.#warn(
+        'SLOTS_MOVING',
+        'Slots move between the nodes of the source: the end of that is waited for.',
+      );
+      await delay(MOVING_MS, this.#ending.signal);
+      topology = await this.#nodes.refresh();
+    }
+    return topology;
+  }
+
+  async #join(place: SourcePlace): Promise<void> {
+    const link = this.#linkAt(place);
+    this.#links.push(link);
+    await link.job.check(false);
+    this.#begin(link);
+  }
+
+  // ---- telling
+
+  #started(): void {
+    const keys = this.#links.map(({ job }) => job.expectedKeys);
+    const isKnown = this.#options.keysFile === undefined && !keys.includes(undefined);
+    const count = this.#links.length;
+    const masters = this.#nodes.isCluster ? ` (cluster, ${count} ${count === 1 ? 'master' : 'masters'})` : '';
+    this.#emit({
+      event: 'started',
+      source: describeEndpoint(this.#options.from) + masters,
+      target: describeEndpoint(this.#options.to),
+      ...this.#versions,
+      expectedKeys: isKnown ? keys.reduce((sum: number, some = 0) => sum + some, 0) : -1,
+      resumed: this.#earlier !== undefined,
+      replid: '',
+      offset: 0,
+    });
+  }
+
+  get #reading(): Reading {
+    const sum = sumOf(this.#links.map(({ job }) => job.reading));
+    // Of what an earlier run has copied only the place is known.
+    const expectedKeys = this.#earlier === undefined ? sum.expectedKeys : undefined;
+    return { ...sum, phase: sum.phase === 'snapshot' ? 'scan' : sum.phase, expectedKeys };
+  }
+
+  #progress(): void {
+    this.#emit(this.#meter.progress(this.#reading));
+  }
+
+  #done(): DoneEvent {
+    const { lagMs, lagBytes, vanished = 0, ...reading } = this.#reading;
+    return {
+      event: 'done',
+      ...countersIn({ lagMs, lagBytes, ...reading }),
+      vanished,
+      ms: this.#meter.elapsedMs,
+      lagMs,
+      lagBytes,
+      replid: '',
+      offset: 0,
+    };
+  }
+
+  #places(): ReadonlyMap<string, LinkState> {
+    const places = new Map<string, LinkState>();
+    for (const { job, place } of this.#links) {
+      const state = job.state ?? this.#earlier?.get(place.node);
+      if (state !== undefined) places.set(place.node, state);
+    }
+    return places;
+  }
+
+  #tell(event: WarningEvent | ErrorEvent): void {
+    if (event.event === 'warning') this.#warn(event.code, event.message);
+    else this.#emit(event);
+  }
+
+  #warn(code: string, message: string): void {
+    const key = code === 'CLOCK_SKEW' || code === 'TARGET_EVICTS' ? code : `${code} ${message}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#emit({ event: 'warning', code, message });
+  }
+}
+
+function stopped(): NaruError {
+  return new NaruError('STOPPED_EARLY', 'Stopped before all keys were copied: --resume goes on from here');
+}

@@ -1,0 +1,47 @@
+import type { RespClient } from '../../../net/client.ts';
+import type { Abilities } from './abilities.ts';
+import type { Batch } from './batch.ts';
+import type { ReplyBuffer } from './reply-buffer.ts';
+
+const STAR = 0x2a;
+
+/** TIME's `[seconds, microseconds]` as ms since 1970; the answer at `at` is whole and ends at `end`. */
+export function clockAt(input: ReplyBuffer, at: number, end: number): number {
+  const secondsAt = input.line(at) + 1;
+  const secondsLine = input.line(secondsAt);
+  const secondsEnd = secondsLine + 1 + input.number(secondsAt, secondsLine);
+  const microsLine = input.line(secondsEnd + 2);
+  const seconds = Number(input.buf.toString('latin1', secondsLine + 1, secondsEnd));
+  const micros = Number(input.buf.toString('latin1', microsLine + 1, end - 2));
+  return seconds * 1000 + Math.floor(micros / 1000);
+}
+
+/** SCAN's `[cursor, [key ...]]`, whole and ending at `end`: puts the keys into the batch, and returns the cursor. */
+export function stepAt(input: ReplyBuffer, at: number, end: number, batch: Batch): string {
+  if (input.buf[at] !== STAR) throw input.bad(at);
+  const cursorAt = input.line(at) + 1;
+  const cursorLine = input.line(cursorAt);
+  const cursorEnd = cursorLine + 1 + input.number(cursorAt, cursorLine);
+  const listLine = input.line(cursorEnd + 2);
+  for (let pos = listLine + 1; pos < end; ) {
+    const line = input.line(pos);
+    const stop = line + 1 + input.number(pos, line);
+    batch.add(input.buf, line + 1, stop);
+    pos = stop + 2;
+  }
+  return input.buf.toString('latin1', cursorLine + 1, cursorEnd);
+}
+
+/** When a key expires, ms since 1970; -1: never, or it is not there. Rejects as RespClient does. */
+export async function askExpiry(
+  client: RespClient,
+  key: Buffer,
+  { expireTime, time }: Abilities,
+): Promise<number> {
+  if (expireTime) return Math.max(Number(await client.call('PEXPIRETIME', key)), -1);
+  const [clock, left] = await Promise.all([time ? client.call('TIME') : undefined, client.call('PTTL', key)]);
+  if (Number(left) < 0) return -1;
+  const [seconds, micros] = (clock ?? []) as Buffer[];
+  const nowMs = time ? Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) : Date.now();
+  return nowMs + Number(left);
+}

@@ -1,0 +1,273 @@
+import { isNaruError, NaruError } from '../../../errors/errors.ts';
+import { mayComeBack } from '../../../errors/silence.ts';
+import { delay } from '../../../net/backoff.ts';
+import { openClient, type RespClient, ServerError } from '../../../net/client.ts';
+import type { Connection, TlsOptions } from '../../../net/connection.ts';
+import { parseInfo } from '../../../net/info.ts';
+import { Outage } from '../../../net/outage.ts';
+import { describeEndpoint, type Endpoint } from '../../../net/url.ts';
+import { askAbilities } from './abilities.ts';
+import type { ScanPlace } from './batch.ts';
+import type { ScanWalk } from './cursors.ts';
+import { HeldKeys } from './held-keys.ts';
+import { Reader, type ReaderOptions } from './reader.ts';
+import { refusedKey } from './refusal.ts';
+
+export interface ScanLinkOptions extends Omit<ReaderOptions, 'pace'> {
+  readonly pace: ReaderOptions['pace'];
+  /** Where to read now; asked before each attempt. Rejects with NaruError. */
+  endpoint(): Promise<Endpoint>;
+  /** names the source until the first answer */
+  readonly node: string;
+  readonly tls: TlsOptions;
+  readonly connectTimeoutMs: number;
+  /** how long to try again after the connection was lost; Infinity: for ever */
+  readonly giveUpAfterMs: number;
+}
+
+export interface ScanLinkListener {
+  /** The connection is lost or can't be made; it is tried again in `delayMs`. */
+  onRetry(error: NaruError, delayMs: number): void;
+  onReconnected(): void;
+  /** Another process answers, to which cursors mean nothing: the walk begins anew. */
+  onStartedOver(): void;
+}
+
+/**
+ * One source node that is scanned: the connection, its renewal, and where the scan stands. It does one thing after the other (`walk`, `keys`,
+ * `reread`), and each goes on over outages; a failure ends them all.
+ */
+export class ScanLink {
+  readonly #options: ScanLinkOptions;
+  readonly #listener: ScanLinkListener;
+  readonly #reader: Reader;
+  readonly #outage: Outage;
+  readonly #stopping = new AbortController();
+  /** keys that have to be read once more */
+  readonly held: HeldKeys = new HeldKeys();
+  #node: string;
+  #connection: Connection | undefined;
+  #db = 0;
+  #runId: string | undefined;
+  #failure: NaruError | undefined;
+  readonly #marks: { offset: number; place: ScanPlace }[] = [];
+  #place: ScanPlace | undefined;
+
+  constructor(options: ScanLinkOptions, listener: ScanLinkListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#node = options.node;
+    this.#outage = new Outage(options.giveUpAfterMs);
+    this.#reader = new Reader(options, {
+      onBatch: ({ place }) => {
+        this.#outage.over();
+        if (place !== undefined) this.#marks.push({ offset: options.records.offset, place });
+      },
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  /** keys that were gone when they were read */
+  get vanished(): number {
+    return this.#reader.vanished;
+  }
+
+  /** Names the process that the place belongs to; empty: it does not say. */
+  get runId(): string {
+    return this.#runId ?? '';
+  }
+
+  /** Up to where the target holds everything; undefined: nothing yet. */
+  get place(): ScanPlace | undefined {
+    return this.#place;
+  }
+
+  /** The target holds everything before this spool offset. */
+  acked(offset: number): void {
+    // A key that was held back is behind what is acknowledged.
+    if (this.held.count > 0) return;
+    const marks = this.#marks;
+    let known = 0;
+    while (known < marks.length && (marks[known] as { offset: number }).offset <= offset) known++;
+    if (known > 0) this.#place = marks.splice(0, known).at(-1)?.place;
+  }
+
+  /** The first connection. Rejects with NaruError; nothing is tried again here. */
+  async start(): Promise<void> {
+    await this.#open();
+  }
+
+  /** Reads all keys of a walk through a database, from `cursor` on. Rejects with NaruError. */
+  async walk(walk: ScanWalk, db: number, cursor: string): Promise<void> {
+    await this.#select(db);
+    this.#reader.walk(walk, db, cursor);
+    await this.#finished();
+  }
+
+  /** Reads these keys of a database; with each comes the place behind it. Rejects with NaruError. */
+  async keys(db: number, keys: AsyncIterable<{ key: Buffer; place: ScanPlace }>): Promise<void> {
+    await this.#select(db);
+    let batch = this.#reader.spare();
+    for await (const { key, place } of keys) {
+      batch.add(key, 0, key.length);
+      batch.place = place;
+      if (batch.count < this.#options.count) continue;
+      this.#reader.read(batch);
+      batch = this.#reader.spare();
+      await this.#until(() => this.#reader.takesMore);
+    }
+    this.#reader.read(batch);
+    await this.#finished();
+  }
+
+  /** Reads the keys that are held once more. Rejects with NaruError. */
+  async reread(): Promise<void> {
+    for (const [db, keys] of this.held.take()) {
+      await this.#select(db);
+      const batch = this.#reader.spare();
+      for (const key of keys) batch.add(key, 0, key.length);
+      this.#reader.read(batch);
+      await this.#finished();
+    }
+  }
+
+  /** What was read before counts for nothing: a scan that is resumed begins anew. */
+  forgetPlace(): void {
+    this.#marks.length = 0;
+    this.#place = undefined;
+  }
+
+  /** Another server has taken over. */
+  moveOn(): void {
+    this.#connection?.destroy(this.#error('LINK_LOST', 'Another server has taken over from it'));
+  }
+
+  async stop(): Promise<void> {
+    this.#failure ??= this.#error('STOPPED_EARLY', 'The scan was stopped');
+    this.#reader.detach();
+    this.#reader.progress.wake();
+    this.#stopping.abort(this.#failure);
+    this.#connection?.destroy();
+    await this.#connection?.closed;
+  }
+
+  /** Ends what is under way, which rejects with `reason`. */
+  abort(reason: NaruError): void {
+    this.#fail(reason);
+  }
+
+  async #finished(): Promise<void> {
+    await this.#until(() => this.#reader.idle);
+  }
+
+  async #until(reached: () => boolean): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (reached()) return;
+      await this.#reader.progress.wait();
+    }
+  }
+
+  async #select(db: number): Promise<void> {
+    this.#options.records.selectDb(db);
+    if (db === this.#db) return;
+    this.#db = db;
+    try {
+      await this.#reader.exclusively((client) => client.call('SELECT', db));
+    } catch (error) {
+      if (error instanceof ServerError) throw refusedKey(error.text, this.#node, 'SELECT');
+      // The next connection selects it by itself.
+    }
+  }
+
+  // ---- the connection
+
+  async #open(): Promise<void> {
+    const { tls, connectTimeoutMs } = this.#options;
+    const endpoint = await this.#options.endpoint();
+    this.#stopping.signal.throwIfAborted();
+    this.#node = describeEndpoint(endpoint);
+    const { signal } = this.#stopping;
+    const client = await openClient(
+      { ...endpoint, db: 0 },
+      { tls, timeoutMs: connectTimeoutMs, side: 'source', signal },
+    );
+    try {
+      const abilities = await askAbilities(client);
+      this.#compare(await askRunId(client));
+      for (let db = 0; db !== this.#db; ) {
+        db = this.#db;
+        await client.call('SELECT', db);
+      }
+      this.#attach(client.connection, abilities);
+    } catch (error) {
+      client.connection.destroy();
+      if (error instanceof ServerError) throw refusedKey(error.text, this.#node, 'SELECT');
+      throw error;
+    }
+  }
+
+  #compare(runId: string): void {
+    if (this.#runId !== undefined && this.#runId !== runId) {
+      this.forgetPlace();
+      this.#reader.startOver();
+      this.#listener.onStartedOver();
+    }
+    this.#runId = runId;
+  }
+
+  #attach(connection: Connection, abilities: Awaited<ReturnType<typeof askAbilities>>): void {
+    this.#connection = connection;
+    void connection.closed.then((error) => {
+      if (this.#connection === connection && this.#failure === undefined) void this.#lost(error);
+    });
+    this.#outage.connected();
+    this.#reader.attach(connection, abilities);
+  }
+
+  async #lost(error: NaruError): Promise<void> {
+    this.#reader.detach();
+    for (let last = error; this.#failure === undefined; ) {
+      if (!mayComeBack(last)) {
+        this.#fail(last);
+        return;
+      }
+      const delayMs = this.#outage.next();
+      if (delayMs === undefined) {
+        this.#fail(this.#error('GAVE_UP', `The source did not come back in time: ${last.message}`));
+        return;
+      }
+      this.#listener.onRetry(last, delayMs);
+      try {
+        await delay(delayMs, this.#stopping.signal);
+        await this.#open();
+        this.#listener.onReconnected();
+        return;
+      } catch (reason) {
+        last = isNaruError(reason) ? reason : this.#error('INTERNAL', String(reason));
+      }
+    }
+  }
+
+  #fail(error: NaruError): void {
+    this.#failure ??= error;
+    this.#stopping.abort(this.#failure);
+    this.#reader.detach();
+    this.#connection?.destroy(error);
+    this.#reader.progress.wake();
+  }
+
+  #error(code: 'LINK_LOST' | 'GAVE_UP' | 'INTERNAL' | 'STOPPED_EARLY', text: string): NaruError {
+    return new NaruError(code, text, { side: 'source', node: this.#node });
+  }
+}
+
+/** Empty where INFO is refused. */
+async function askRunId(client: RespClient): Promise<string> {
+  try {
+    return parseInfo(String(await client.call('INFO', 'server'))).get('run_id') ?? '';
+  } catch (error) {
+    if (error instanceof ServerError) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,293 @@
+/** A scan of one server into another: what is copied, what ends it, and what it survives. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makeTempDir } from '../support/cleanup.ts';
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Naru } from '../support/naru.ts';
+import { FaultProxy } from '../support/proxy.ts';
+import { RedisServer } from '../support/redis-server.ts';
+
+const temp = makeTempDir();
+let source: RedisServer;
+let target: RedisServer;
+let folders = 0;
+
+beforeAll(async () => {
+  source = await RedisServer.start();
+  target = await RedisServer.start();
+});
+afterEach(async () => {
+  await target.call('FLUSHALL');
+});
+afterAll(async () => {
+  await source.stop();
+  await target.stop();
+  temp.remove();
+});
+
+const folder = (): string => join(temp.path, String(folders++));
+
+function start(to: string, options: string[] = [], from: string = source.url): Naru {
+  return Naru.start([
+    'scan',
+    '--from',
+    from,
+    '--to',
+    to,
+    '--json',
+    '--progress-interval',
+    '20ms',
+    '--dir',
+    folder(),
+    ...options,
+  ]);
+}
+
+async function run(...options: string[]): Promise<Naru> {
+  const naru = start(target.url, options);
+  await naru.exited;
+  return naru;
+}
+
+/** Function libraries are not copied. */
+async function equal(ttlToleranceMs = 20): Promise<void> {
+  await target.call('FUNCTION', 'FLUSH');
+  await source.call('FUNCTION', 'FLUSH');
+  expect(await compare(source, target, { ttlToleranceMs })).toEqual([]);
+}
+
+describe('all types, expiries and databases', () => {
+  beforeAll(async () => {
+    await source.call('FLUSHALL');
+    await fill(source, 6000, { databases: 3 });
+    await source.call('SET', 'empty', '');
+    await source.call('SET', 'long'.repeat(500), 'x'.repeat(300_000));
+  }, 60_000);
+
+  it('arrive', async () => {
+    const naru = await run();
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    await equal();
+    const [done] = naru.eventsOf('done');
+    const [started] = naru.eventsOf('started');
+    expect(started?.expectedKeys).toBe(done?.keys);
+    expect(done).toMatchObject({ skipped: 0, lost: 0, vanished: 0, lagBytes: 0 });
+    expect(naru.eventsOf('progress').some(({ phase }) => phase === 'scan')).toBe(true);
+    expect(await target.call('KEYS', 'naru:*')).toEqual([]);
+  }, 60_000);
+
+  it('arrive over connections to the source that are cut on the way', async () => {
+    const proxy = await FaultProxy.start(source);
+    let cuts = 0;
+    const options = [
+      'scan',
+      '--from',
+      proxy.url,
+      '--to',
+      target.url,
+      '--json',
+      '--progress-interval',
+      '20ms',
+      '--count',
+      '50',
+    ];
+    const naru = Naru.start([...options, '--rate-keys', '5000', '--dir', folder()], {
+      onEvent: (event) => {
+        if (event.event === 'progress' && event.phase === 'scan' && cuts < 4) {
+          cuts++;
+          proxy.cut();
+        }
+      },
+    });
+    expect(await naru.exited).toMatchObject({ code: 0 });
+    expect(naru.eventsOf('error').length).toBeGreaterThan(0);
+    expect(naru.eventsOf('done')[0]?.keys).toBe(naru.eventsOf('started')[0]?.expectedKeys);
+    await equal();
+    await proxy.stop();
+  }, 60_000);
+
+  it('arrive over connections to the target that are cut on the way, and are not counted twice', async () => {
+    const proxy = await FaultProxy.start(target);
+    let cuts = 0;
+    const naru = Naru.start(
+      [
+        'scan',
+        '--from',
+        source.url,
+        '--to',
+        proxy.url,
+        '--json',
+        '--progress-interval',
+        '20ms',
+        '--rate-keys',
+        '5000',
+        '--on-conflict',
+        'fail',
+        '--dir',
+        folder(),
+      ],
+      {
+        onEvent: (event) => {
+          if (event.event === 'progress' && event.phase === 'scan' && cuts < 3) {
+            cuts++;
+            proxy.cut();
+          }
+        },
+      },
+    );
+    expect(await naru.exited, naru.stdout.slice(-2000)).toMatchObject({ code: 0 });
+    expect(naru.eventsOf('error').length).toBeGreaterThan(0);
+    await equal();
+    await proxy.stop();
+  }, 60_000);
+
+  it('arrive after a kill, with --resume', async () => {
+    const dir = folder();
+    const options = [
+      'scan',
+      '--from',
+      source.url,
+      '--to',
+      target.url,
+      '--json',
+      '--progress-interval',
+      '20ms',
+      '--dir',
+      dir,
+    ];
+    const killed = Naru.start([...options, '--rate-keys', '1500', '--count', '100']);
+    await killed.untilEvent(
+      'progress',
+      ({ keys }) => keys > 1500 && readdirSync(dir).some((name) => name.endsWith('.scan.json')),
+    );
+    await killed.stop('SIGKILL');
+    const refused = await Naru.run(options);
+    expect(refused.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_NOT_EMPTY' });
+    expect(refused.eventsOf('error').at(-1)?.message).toContain('--resume');
+    const resumed = await Naru.run([...options, '--resume']);
+    expect(resumed.exit?.code, resumed.stdout).toBe(0);
+    expect(resumed.eventsOf('started')[0]?.resumed).toBe(true);
+    expect(resumed.eventsOf('done')[0]?.keys).toBeLessThan(
+      (killed.eventsOf('started')[0]?.expectedKeys ?? 0) - 500,
+    );
+    await equal();
+    expect(readdirSync(dir).filter((name) => name.includes('.scan.json'))).toEqual([]);
+  }, 60_000);
+
+  it('are stopped by a signal, with what the target holds in the state', async () => {
+    const dir = folder();
+    const options = [
+      'scan',
+      '--from',
+      source.url,
+      '--to',
+      target.url,
+      '--json',
+      '--progress-interval',
+      '20ms',
+      '--dir',
+      dir,
+    ];
+    const stopped = Naru.start([...options, '--rate-keys', '2000', '--count', '100']);
+    await stopped.untilEvent('progress', ({ keys }) => keys > 1000);
+    expect(await stopped.stop('SIGINT')).toMatchObject({ code: 1 });
+    expect(stopped.eventsOf('error').at(-1)).toMatchObject({ code: 'STOPPED_EARLY' });
+    const resumed = await Naru.run([...options, '--resume', '--on-conflict', 'skip']);
+    expect(resumed.exit?.code, resumed.stdout).toBe(0);
+    await equal();
+  }, 60_000);
+});
+
+describe('keys that exist', () => {
+  beforeAll(async () => {
+    await source.call('FLUSHALL');
+    for (let i = 0; i < 300; i++) await source.call('SET', `key:${i}`, `source ${i}`);
+  });
+
+  it.each([
+    ['skip', 'own', 0, 1],
+    ['overwrite', 'source 7', 0, 0],
+    ['fail', 'own', 1, 0],
+  ] as const)('with %s', async (policy, value, code, skipped) => {
+    await target.call('SET', 'key:7', 'own');
+    const naru = await run('--on-conflict', policy);
+    expect(naru.exit?.code, naru.stdout).toBe(code);
+    expect(String(await target.call('GET', 'key:7'))).toBe(value);
+    if (code === 0) expect(naru.eventsOf('done')[0]).toMatchObject({ skipped, keys: 300 - skipped });
+    else expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'KEY_EXISTS', key: 'key:7' });
+  });
+
+  it('are refused where nothing is said', async () => {
+    await target.call('SET', 'mine', 1);
+    const naru = await run();
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_NOT_EMPTY' });
+  });
+
+  it('of a file are copied alone, and those that are not there are counted', async () => {
+    const file = join(temp.path, 'keys');
+    writeFileSync(file, 'key:1\r\nkey:2\n\nnobody\nkey:299');
+    const naru = await run('--keys-file', file);
+    expect(naru.exit?.code, naru.stdout).toBe(0);
+    expect(naru.eventsOf('done')[0]).toMatchObject({ keys: 3, vanished: 1 });
+    expect(await target.call('DBSIZE')).toBe(3);
+  });
+
+  it('are read no faster than allowed', async () => {
+    const naru = await run('--rate-keys', '100');
+    expect(naru.eventsOf('done')[0]).toMatchObject({ keys: 300 });
+    expect(naru.eventsOf('done')[0]?.ms).toBeGreaterThan(2800);
+    await target.call('FLUSHALL');
+    const bytes = await run('--rate-bytes', '4000');
+    const done = bytes.eventsOf('done')[0];
+    expect(done?.ms).toBeGreaterThan((((done?.bytes ?? 0) - 1000) / 4000) * 1000);
+  }, 60_000);
+});
+
+describe('what a source does not allow', () => {
+  const url = (): string => source.url.replace('redis://', 'redis://reader:secret@');
+
+  it('is done without', async () => {
+    await source.call('FLUSHALL');
+    await fill(source, 400, { databases: 2 });
+    await source.call(
+      'ACL',
+      'SETUSER',
+      'reader',
+      'reset',
+      'on',
+      '>secret',
+      '~*',
+      '+scan',
+      '+dump',
+      '+pttl',
+      '+select',
+      '+ping',
+    );
+    const naru = start(target.url, ['--from-topology', 'proxy'], url());
+    expect(await naru.exited, naru.stdout).toMatchObject({ code: 0 });
+    // Without TIME expiries are as late as the answers come.
+    await equal(1000);
+  });
+
+  it('ends it where it can not', async () => {
+    await source.call(
+      'ACL',
+      'SETUSER',
+      'reader',
+      'reset',
+      'on',
+      '>secret',
+      '~*',
+      '+@read',
+      '+select',
+      '+ping',
+      '+info',
+      '-dump',
+    );
+    const naru = start(target.url, [], url());
+    expect(await naru.exited).toMatchObject({ code: 1 });
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'NO_PERMISSION', command: 'DUMP' });
+  });
+});
