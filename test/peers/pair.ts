@@ -47,6 +47,14 @@ export class Pair {
     return naru;
   }
 
+  /** Any command line, to its end; its spool is in a directory of its own. */
+  async run(args: readonly string[]): Promise<Naru> {
+    const naru = Naru.start([...args, '--json', '--dir', this.#temp.path]);
+    this.#runs.push(naru);
+    await naru.exited;
+    return naru;
+  }
+
   async stop(): Promise<void> {
     for (const naru of this.#runs) if (naru.exit === undefined) await naru.stop('SIGKILL');
     await this.source.stop();
