@@ -1,0 +1,123 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeTempDir } from '../support/cleanup.ts';
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Naru } from '../support/naru.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { applyModel, type Model } from './model.ts';
+
+const temp = makeTempDir();
+let source: RedisServer;
+let target: RedisServer;
+let expected: RedisServer;
+beforeAll(async () => {
+  source = await RedisServer.start({ config: { appendonly: 'yes', 'aof-use-rdb-preamble': 'no' } });
+  target = await RedisServer.start();
+  expected = await RedisServer.start();
+  await fill(source, 1000);
+  await source.call('SET', 'in:1', 'x', 'EX', 5000);
+  await source.call('MSET', 'in:2', 'a', 'out:2', 'b');
+  await source.call('SAVE');
+});
+afterAll(async () => {
+  for (const server of [source, target, expected]) await server?.stop();
+  temp.remove();
+});
+
+const ARGS = [
+  '--exclude-glob',
+  'out:*',
+  '--exclude-type',
+  'zset',
+  '--rename-prefix',
+  'in:=new:',
+  '--db-map',
+  '0=5',
+];
+const model: Model = ({ db, key, type }) => {
+  if (key.startsWith('out:') || type === 'zset') return undefined;
+  return { db: db === 0 ? 5 : db, key: key.replace(/^in:/, 'new:') };
+};
+
+describe('rules for files', () => {
+  it.each(['rdb', 'aof'])('restore of an %s leaves what they make of it', async (form) => {
+    await target.call('FLUSHALL');
+    const from = form === 'rdb' ? join(source.dir, 'dump.rdb') : source.dir;
+    const args = form === 'rdb' ? ARGS : ARGS.filter((arg) => arg !== '--exclude-type' && arg !== 'zset');
+    const naru = await Naru.run(['restore', '--from', from, '--to', target.url, '--json', ...args]);
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    await expected.call('FLUSHALL');
+    await applyModel(source, expected, (key) =>
+      form === 'aof' && key.type === 'zset' ? { db: key.db === 0 ? 5 : key.db } : model(key),
+    );
+    expect(await compare(expected, target, { ttlToleranceMs: form === 'rdb' ? 0 : 1000 })).toEqual([]);
+    expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
+  }, 60_000);
+
+  it('decode shows what they make of it', async () => {
+    const naru = await Naru.run(['decode', join(source.dir, 'dump.rdb'), ...ARGS]);
+    expect(naru.exit?.code, naru.stderr).toBe(0);
+    const lines = naru.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { key?: string; db?: number; type?: string });
+    const shown = lines.filter((line) => 'key' in line && String(line.key).startsWith('new:'));
+    expect(shown.map(({ key, db }) => [key, db]).sort()).toEqual([
+      ['new:1', 5],
+      ['new:2', 5],
+    ]);
+    expect(lines.some(({ type, key }) => type === 'zset' || String(key).startsWith('out:'))).toBe(false);
+    expect(readdirSync(source.dir).length).toBeGreaterThan(0);
+  }, 60_000);
+});
+
+describe('what can not be meant', () => {
+  const toml = (text: string): string => {
+    const path = join(temp.path, 'naru.toml');
+    writeFileSync(path, text);
+    return path;
+  };
+  it.each<[string, string, RegExp]>([
+    [
+      'a map into a database that is not there',
+      'db_map = ["0=99"]',
+      /Database 0 is mapped to 99, which the target does not have/,
+    ],
+    ['an expression that can not be compiled', 'exclude_regex = ["a(?!b)"]', /no regular expression of RE2/],
+    [
+      'rules that contradict',
+      '[[rules]]\nprefix = "a"\naction = "drop"\n[[rules]]\nprefix = "ab"\naction = "keep"',
+      /"rule 2".* never applies: "rule 1"/,
+    ],
+    [
+      'a word that is no key',
+      '[[rules]]\nprefx = "a"\naction = "drop"',
+      /rule 1: prefx is no key of it; did you mean prefix\?/,
+    ],
+    ['an option that is none', 'exclude_prefx = "a"', /did you mean exclude_prefix\?/],
+  ])(
+    '%s is told before anything is written',
+    async (_, text, message) => {
+      await target.call('FLUSHALL');
+      const args = [
+        'sync',
+        '--from',
+        source.url,
+        '--to',
+        target.url,
+        '--config',
+        toml(text),
+        '--dir',
+        temp.path,
+        '--until-synced',
+      ];
+      const naru = await Naru.run(args);
+      expect(naru.exit?.code).not.toBe(0);
+      expect(naru.stdout + naru.stderr).toMatch(message);
+      expect(await target.call('DBSIZE')).toBe(0);
+    },
+    60_000,
+  );
+});
