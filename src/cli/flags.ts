@@ -2,11 +2,22 @@
 import { type Command, Option } from 'commander';
 import { KINDS } from '../config/kinds.ts';
 import { envName, flagName } from '../config/names.ts';
-import { type CommandName, OPTION_NAMES, OPTIONS, type OptionSpec, optionOf } from '../config/options.ts';
+import {
+  type CommandName,
+  OPTION_NAMES,
+  OPTIONS,
+  type OptionName,
+  type OptionSpec,
+  optionOf,
+} from '../config/options.ts';
 
 /** Defaults are only told here: commander must not fill them in, or a flag could not be told from a default. */
-export function addFlags(command: Command, of: CommandName): void {
-  for (const name of OPTION_NAMES) {
+export function addFlags(
+  command: Command,
+  of: CommandName,
+  wanted: (name: OptionName) => boolean = () => true,
+): void {
+  for (const name of OPTION_NAMES.filter(wanted)) {
     const spec = optionOf(of, name);
     if (spec === undefined || spec.flag === false) continue;
     const isOn = spec.kind === 'boolean' && spec.default === 'true';

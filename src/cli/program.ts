@@ -1,6 +1,7 @@
 /** The command line itself: commands, flags, help, and what is said about a wrong one. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { OPTIONS, type OptionName } from '../config/options.ts';
 import { scrub } from '../config/scrub.ts';
 import { errorEvent } from '../engine/error-event.ts';
 import { NaruError } from '../errors/errors.ts';
@@ -8,6 +9,7 @@ import { runConvert } from './commands/config.ts';
 import { runDecode } from './commands/decode.ts';
 import { runDump } from './commands/dump.ts';
 import { runRestore } from './commands/restore.ts';
+import { runRulesTest, SAMPLE_DEFAULT } from './commands/rules.ts';
 import { runScan } from './commands/scan.ts';
 import { runSync } from './commands/sync.ts';
 import type { Context } from './context.ts';
@@ -86,6 +88,16 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((file: string, flags: Record<string, unknown>) => finish(runDecode(file, flags, context)));
   addFlags(decode, 'decode');
+  const test = program
+    .command('rules')
+    .description('Help with rules.')
+    .command('test')
+    .description('Show what rules would keep, drop and rename of some keys of a source. Nothing is written.')
+    .usage('--from <url> [options]')
+    .option('--sample <n>', `keys to look at (default ${SAMPLE_DEFAULT})`)
+    .allowExcessArguments(false)
+    .action((flags: Record<string, unknown>) => finish(runRulesTest(flags, context)));
+  addFlags(test, 'sync', isOfRulesTest);
   program
     .command('config')
     .description('Help with configuration files.')
@@ -97,6 +109,15 @@ function buildProgram(context: Context, finish: (run: Promise<number>) => Promis
     .allowExcessArguments(false)
     .action((file: string) => finish(runConvert(file, context)));
   return program;
+}
+
+/** A source, and rules. */
+function isOfRulesTest(name: OptionName): boolean {
+  return (
+    OPTIONS[name].group === 'Choosing' ||
+    /^(from|tls)(-|$)/.test(name) ||
+    ['config', 'json', 'connect-timeout'].includes(name)
+  );
 }
 
 /** Help and version are exceptions too, with exit code 0; help that nobody asked for is a usage error. */

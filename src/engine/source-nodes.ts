@@ -201,7 +201,7 @@ export class SourceNodes {
   }
 }
 
-function questionOf(options: ResolvedSyncOptions, signal: AbortSignal): DiscoverOptions {
+export function questionOf(options: ResolvedSyncOptions, signal: AbortSignal): DiscoverOptions {
   return {
     endpoint: options.from,
     tls: options.fromTls,

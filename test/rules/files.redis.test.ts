@@ -121,3 +121,47 @@ describe('what can not be meant', () => {
     60_000,
   );
 });
+
+describe('naru rules test', () => {
+  it('shows what each rule would do', async () => {
+    const args = [
+      'rules',
+      'test',
+      '--from',
+      source.url,
+      '--include-prefix',
+      'in:',
+      '--include-prefix',
+      'out:',
+      '--json',
+    ];
+    const naru = await Naru.run([
+      ...args,
+      '--sample',
+      '100000',
+      '--exclude-suffix',
+      ':9',
+      '--rename-prefix',
+      'in:=out:',
+      '--ttl',
+      'max=1h',
+    ]);
+    expect(naru.exit?.code, naru.stderr).toBe(0);
+    const found = JSON.parse(naru.stdout) as Record<'keys' | 'kept' | 'rules' | 'merged', unknown>;
+    expect(found.kept).toMatchObject({ count: 3 });
+    expect(found.keys).toBeGreaterThan(1000);
+    expect(found.merged).toEqual({
+      count: 1,
+      examples: [expect.stringMatching(/^(in|out):2 and (in|out):2 -> out:2$/)],
+    });
+    const rules = found.rules as {
+      rule: string;
+      renames: { count: number; examples: string[] };
+      expires: { examples: string[] };
+    }[];
+    const renames = rules.find(({ rule }) => rule.startsWith('rename-prefix'))?.renames;
+    expect(renames?.count).toBe(2);
+    expect(renames?.examples).toContain('in:1 -> out:1');
+    expect(rules.find(({ rule }) => rule === 'ttl')?.expires.examples[0]).toMatch(/^in:1: \d+ s -> 3600 s$/);
+  }, 60_000);
+});
