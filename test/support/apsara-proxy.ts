@@ -26,6 +26,8 @@ import { RespClient } from './resp-client.ts';
 export interface ApsaraOptions {
   /** SCAN without a shard; older proxies have ISCAN alone */
   plainScan?: boolean;
+  /** ISCAN, IINFO, IMONITOR and INFO KEY; there unless it is false, as with other proxies */
+  shardCommands?: boolean;
   /** false: DUMP is not offered */
   dump?: boolean;
   /** HELLO 3 and CLIENT TRACKING, told by all shards; no proxy is known that has it */

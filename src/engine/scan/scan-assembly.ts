@@ -6,6 +6,7 @@ import { KeyTable } from '../../pipeline/keys/key-table.ts';
 import { Pump } from '../../pipeline/pump.ts';
 import { SnapshotApplier } from '../../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../../pipeline/stream-applier.ts';
+import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
 import { RecordWriter } from '../../source/redis/scan/records.ts';
@@ -20,6 +21,7 @@ import type { TargetListener, TargetSide } from '../target-side.ts';
 export interface ScanAssemblyInput {
   options: ResolvedScanOptions;
   sourceNode: string;
+  walks: readonly ScanWalk[];
   side: TargetSide;
   checked: CheckedTarget;
   pace: Pace;
@@ -73,6 +75,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     {
       endpoint: input.endpoint,
       node: sourceNode,
+      walks: input.walks,
       tls: options.fromTls ?? {},
       connectTimeoutMs: options.connectTimeout,
       giveUpAfterMs: options.giveUpAfter,

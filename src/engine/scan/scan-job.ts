@@ -6,10 +6,12 @@ import { keySlot } from '../../net/topology/slot.ts';
 import type { Topology } from '../../net/topology/topology.ts';
 import type { Endpoint } from '../../net/url.ts';
 import type { ScanPlace } from '../../source/redis/scan/batch.ts';
-import { plainWalk } from '../../source/redis/scan/cursors.ts';
+import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import { keysIn } from '../../source/redis/scan/keys-file.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
+import { findWalks } from '../../source/redis/scan/proxy-walks.ts';
+import { stagesOf } from '../../source/redis/scan/stages.ts';
 import { Signal } from '../../spool/signal.ts';
 import type { CheckedTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
@@ -27,6 +29,7 @@ import type { LinkState } from './scan-state.ts';
 export interface ScanHost {
   /** Names the link as long as it lives, whichever server it reads from: in errors, at the target, on disk. */
   readonly node: string;
+  readonly source: Topology;
   readonly target: Topology;
   readonly pace: Pace;
   /** where an earlier run stood */
@@ -56,6 +59,8 @@ export class ScanJob {
   readonly #connecting = new AbortController();
   readonly #acked = new Signal();
   #parts: ScanAssembly | undefined;
+  /** none where a file names the keys */
+  #walks: readonly ScanWalk[] = [];
   #checked: { source: SourceFacts; target: CheckedTarget } | undefined;
   #phase: Phase = 'connecting';
 
@@ -76,7 +81,9 @@ export class ScanJob {
   async check(lookForKeys: boolean): Promise<{ source: NodeFacts; target: CheckedTarget }> {
     const { side } = this.#transfer;
     try {
-      const source = await readSourceFacts(await this.#asker.open());
+      const client = await this.#asker.open();
+      const source = await readSourceFacts(client);
+      if (this.#options.keysFile === undefined) this.#walks = await findWalks(client, this.#host.source);
       const { onConflict = lookForKeys ? undefined : 'overwrite' } = this.#options;
       const target = await side.open({ facts: source.facts, node: this.#host.node }, onConflict);
       this.#checked = { source, target };
@@ -151,6 +158,7 @@ export class ScanJob {
     const parts = await assembleScan({
       options: this.#options,
       sourceNode: this.#host.node,
+      walks: this.#walks,
       side: this.#transfer.side,
       checked,
       pace: this.#host.pace,
@@ -203,11 +211,8 @@ export class ScanJob {
     databases: readonly number[],
     from: ScanPlace | undefined,
   ): Promise<void> {
-    for (const db of databases) {
-      if (from !== undefined && db < from.db) continue;
-      const cursor = from?.db === db ? from.cursor : '0';
-      if (cursor !== '') await link.walk(plainWalk, db, cursor);
-    }
+    for (const { db, walk, cursor } of stagesOf(databases, this.#walks, from))
+      await link.walk(walk, db, cursor);
   }
 
   async #readFile({ link }: ScanAssembly, file: string, from: ScanPlace | undefined): Promise<void> {

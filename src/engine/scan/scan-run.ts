@@ -137,6 +137,7 @@ export class ScanRun {
       { ...this.#options, onConflict },
       {
         node: place.node,
+        source: this.#nodes.topology,
         target: this.#target,
         pace: this.#pace,
         from: this.#earlier?.get(place.node),

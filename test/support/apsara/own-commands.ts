@@ -57,7 +57,7 @@ export const OWN_COMMANDS: Readonly<Record<string, OwnCommand>> = {
 
   INFO: (client, args, bytes) => {
     const [, section, key] = args;
-    if (key === undefined || wordOf(section) !== 'KEY') {
+    if (key === undefined || wordOf(section) !== 'KEY' || client.options.shardCommands === false) {
       return client.toAll(bytes, merge.info(client.options));
     }
     const slot = keySlot(key, 0, key.length);
@@ -86,6 +86,7 @@ export const OWN_COMMANDS: Readonly<Record<string, OwnCommand>> = {
 function byShard(command: (client: Client, shard: number, rest: Buffer[]) => Answer): OwnCommand {
   return (client, args) => {
     const text = String(args[1]);
+    if (client.options.shardCommands === false) return unknown(String(args[0]));
     if (!/^\d+$/.test(text) || Number(text) >= client.shards.places.length) return error('invalid db_idx');
     return command(client, Number(text), args.slice(2));
   };

@@ -1,15 +1,15 @@
 import { isNaruError, NaruError } from '../../../errors/errors.ts';
 import { mayComeBack } from '../../../errors/silence.ts';
 import { delay } from '../../../net/backoff.ts';
-import { openClient, type RespClient, ServerError } from '../../../net/client.ts';
+import { openClient, ServerError } from '../../../net/client.ts';
 import type { Connection, TlsOptions } from '../../../net/connection.ts';
-import { parseInfo } from '../../../net/info.ts';
 import { Outage } from '../../../net/outage.ts';
 import { describeEndpoint, type Endpoint } from '../../../net/url.ts';
 import { askAbilities } from './abilities.ts';
 import type { ScanPlace } from './batch.ts';
 import type { ScanWalk } from './cursors.ts';
 import { HeldKeys } from './held-keys.ts';
+import { askProcesses } from './process.ts';
 import { Reader, type ReaderOptions } from './reader.ts';
 import { refusedKey } from './refusal.ts';
 
@@ -17,6 +17,8 @@ export interface ScanLinkOptions extends Omit<ReaderOptions, 'pace'> {
   readonly pace: ReaderOptions['pace'];
   /** Where to read now; asked before each attempt. Rejects with NaruError. */
   endpoint(): Promise<Endpoint>;
+  /** those that are made, to know the processes that they go through */
+  readonly walks: readonly ScanWalk[];
   /** names the source until the first answer */
   readonly node: string;
   readonly tls: TlsOptions;
@@ -194,7 +196,7 @@ export class ScanLink {
     );
     try {
       const abilities = await askAbilities(client);
-      this.#compare(await askRunId(client));
+      this.#compare(await askProcesses(client, this.#options.walks));
       for (let db = 0; db !== this.#db; ) {
         db = this.#db;
         await client.call('SELECT', db);
@@ -259,15 +261,5 @@ export class ScanLink {
 
   #error(code: 'LINK_LOST' | 'GAVE_UP' | 'INTERNAL' | 'STOPPED_EARLY', text: string): NaruError {
     return new NaruError(code, text, { side: 'source', node: this.#node });
-  }
-}
-
-/** Empty where INFO is refused. */
-async function askRunId(client: RespClient): Promise<string> {
-  try {
-    return parseInfo(String(await client.call('INFO', 'server'))).get('run_id') ?? '';
-  } catch (error) {
-    if (error instanceof ServerError) return '';
-    throw error;
   }
 }
