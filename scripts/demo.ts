@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: moves a Redis that is being written to, on this machine, and shows that the copy is equal. Both servers are made for
- * it and go with it. Exit code 0 only when both sides are equal. `npm run demo -- --keys 50000 --seconds 20` for another size.
+ * it and go with it. Exit code 0 only when both sides are equal. `npm run demo -- --keys 50000 --seconds 20` for another size;
+ * `npm run demo -- --scenario proxy` moves what stands behind a proxy.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -15,29 +16,18 @@ import { RedisServer } from '../test/support/redis-server.ts';
 import type { Arg } from '../test/support/resp-client.ts';
 import { until } from '../test/support/until.ts';
 import { Writer } from '../test/support/writers.ts';
+import { bold, green, LEADERBOARD, leaderboard, PLAYERS, player, red, report, step } from './demo-kit.ts';
+import { demoProxy } from './demo-proxy.ts';
 
-const PLAYERS = 1000;
-const LEADERBOARD = 'leaderboard';
 const WRITES_PER_SECOND = 5000;
 
 const { values } = parseArgs({
   options: {
+    scenario: { type: 'string', default: 'live' },
     keys: { type: 'string', default: '200000' },
     seconds: { type: 'string', default: '5' },
   },
 });
-
-const { TERM, NO_COLOR } = process.env;
-const colours: boolean = process.stdout.isTTY === true && TERM !== 'dumb' && !NO_COLOR;
-const paint = (code: string, text: string): string => (colours ? `\x1b[${code}m${text}\x1b[0m` : text);
-const bold = (text: string): string => paint('1', text);
-
-let steps = 0;
-function step(text: string): void {
-  console.log(`\n${bold(`${++steps}. ${text}`)}`);
-}
-
-const player = (number: number): string => `player:${number}`;
 
 /** A few players score: what the demo's application does besides all else. */
 function score(random: Random): Arg[][] {
@@ -51,8 +41,7 @@ function score(random: Random): Arg[][] {
 }
 
 async function fillSource(source: RedisServer, keys: number): Promise<void> {
-  const players = Array.from({ length: PLAYERS }, (_, i) => [(i * 7919) % 10_007, player(i)]).flat();
-  await source.call('ZADD', LEADERBOARD, ...players);
+  await source.call(...leaderboard());
   await fill(source, keys);
 }
 
@@ -127,12 +116,18 @@ async function migrate(
   };
 }
 
-function report(rows: [string, string][]): void {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  for (const [name, value] of rows) console.log(`   ${name.padEnd(width)}   ${value}`);
+async function demoLive(spoolDir: string): Promise<boolean> {
+  const servers: RedisServer[] = [];
+  try {
+    for (const _ of ['source', 'target']) servers.push(await RedisServer.start());
+    const [source, target] = servers as [RedisServer, RedisServer];
+    return await move(source, target, spoolDir);
+  } finally {
+    await Promise.allSettled(servers.map((server) => server.stop()));
+  }
 }
 
-async function demo(source: RedisServer, target: RedisServer, spoolDir: string): Promise<boolean> {
+async function move(source: RedisServer, target: RedisServer, spoolDir: string): Promise<boolean> {
   const [keys, liveSeconds] = [Number(values.keys), Number(values.seconds)];
   const version = (await source.info('server')).get('redis_version');
   console.log(bold('Naru moves a live Redis to another one.'));
@@ -144,7 +139,7 @@ async function demo(source: RedisServer, target: RedisServer, spoolDir: string):
   const outcome = await migrate(source, target, spoolDir, liveSeconds);
   step('Both sides are compared: every key, type, value and expiry, stream groups, functions');
   const differences = await compare(source, target);
-  for (const difference of differences) console.log(`   ${paint('31', difference)}`);
+  for (const difference of differences) console.log(`   ${red(difference)}`);
   const [sourceKeys, targetKeys] = await Promise.all([countKeys(source), countKeys(target)]);
   const [sourcePlayers, targetPlayers] = await Promise.all([countPlayers(source), countPlayers(target)]);
   const equal = differences.length === 0;
@@ -157,21 +152,21 @@ async function demo(source: RedisServer, target: RedisServer, spoolDir: string):
     ],
     ['highest lag', durationText(outcome.maxLagMs)],
     ['time', `${outcome.seconds.toFixed(1)} s, of them ${liveSeconds} s live`],
-    ['result', equal ? paint('32', 'equal') : paint('31', 'NOT EQUAL')],
+    ['result', equal ? green('equal') : red('NOT EQUAL')],
   ]);
   return equal;
 }
 
-const servers: RedisServer[] = [];
 const spool = makeTempDir('naru-demo-');
 try {
-  for (const _ of ['source', 'target']) servers.push(await RedisServer.start());
-  const [source, target] = servers as [RedisServer, RedisServer];
-  process.exitCode = (await demo(source, target, spool.path)) ? 0 : 1;
+  const { scenario, keys } = values;
+  if (scenario !== 'live' && scenario !== 'proxy')
+    throw new Error(`--scenario is live or proxy, not ${scenario}`);
+  const isEqual = scenario === 'live' ? demoLive(spool.path) : demoProxy(Number(keys), spool.path);
+  process.exitCode = (await isEqual) ? 0 : 1;
 } catch (error) {
-  console.error(`\n${paint('31', 'The demo failed:')} ${(error as Error).message}`);
+  console.error(`\n${red('The demo failed:')} ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  await Promise.allSettled(servers.map((server) => server.stop()));
   spool.remove();
 }

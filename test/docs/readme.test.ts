@@ -80,7 +80,7 @@ describe('the documents', () => {
   });
 
   it('name options that exist', () => {
-    const others = ['help', 'version', 'pipe', 'scale', 'cluster', 'sample'];
+    const others = ['help', 'version', 'pipe', 'scale', 'cluster', 'sample', 'scenario'];
     const unknown = faults((text) =>
       [...text.matchAll(/(?<![\w-])--([a-z][a-z-]*[a-z])(?![\w.-])/g)]
         .map((match) => match[1] as string)
