@@ -1,6 +1,8 @@
 import { untilItAnswers } from './patience.ts';
 import { refusalOf } from './refusal.ts';
 
+/** A proxy may ask another server each time: counts that go back more often say nothing. */
+const RESETS_MAX = 10;
 /** What changes many keys at once without naming them, seen by how often its command was called. */
 const CALLS = /^cmdstat_([^:]+):calls=(\d+)/gm;
 
@@ -11,6 +13,7 @@ const CALLS = /^cmdstat_([^:]+):calls=(\d+)/gm;
 export class FlushWatch {
   readonly #commands: readonly string[];
   #total = -1;
+  #resets = 0;
   #counts: readonly number[];
 
   /** `commands`: in small letters, as INFO writes them */
@@ -32,9 +35,10 @@ export class FlushWatch {
     const first = this.#total < 0;
     // Counted from zero again: what was called before that, and since the last look, is not known.
     const reset = total < this.#total;
+    if (reset) this.#resets++;
     this.#total = total;
     this.#counts = counts;
-    if (first) return undefined;
+    if (first || this.#resets > RESETS_MAX) return undefined;
     if (reset) return 'the counts of commands at the source were reset (CONFIG RESETSTAT)';
     return changed.length === 0 ? undefined : `${changed.join(', ').toUpperCase()} at the source`;
   }
