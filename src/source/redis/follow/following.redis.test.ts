@@ -6,6 +6,7 @@ import { followerAt, Hearer } from '../../../../test/support/followers.ts';
 import { FaultProxy } from '../../../../test/support/proxy.ts';
 import { RedisServer } from '../../../../test/support/redis-server.ts';
 import type { RespClient } from '../../../../test/support/resp-client.ts';
+import { until } from '../../../../test/support/until.ts';
 import { openClient } from '../../../net/client.ts';
 import { parseEndpoint } from '../../../net/url.ts';
 import { type Choice, chooseWay } from './choose.ts';
@@ -203,6 +204,29 @@ describe("through a cloud's proxy", () => {
   afterAll(async () => {
     await cloud.stop();
     await cluster.stop();
+  });
+
+  it('hears what a proxy lets through, but takes MONITOR, in which it sees itself', async () => {
+    for (const { server: shard } of await cluster.masters())
+      await shard.call('CONFIG', 'SET', 'notify-keyspace-events', 'KA');
+    Object.assign(cloud.options, { tracking: true, subscribe: true });
+    const choice = await chooseWay({ open: opener(cloud.url), proxyMonitors: IMONITORS });
+    const proxied = (way: Way): unknown => expect.stringContaining(`${way}: the source is a proxy`);
+    const hidden = expect.stringContaining('keyspace: CONFIG is refused');
+    expect(choice).toEqual({ way: 'monitor', why: [proxied('tracking'), hidden, proxied('keyspace')] });
+    const writer = await cloud.connect();
+    for (const way of ['tracking', 'keyspace'] as const) {
+      const hearer = new Hearer();
+      const follower = followerAt(way, cloud.url, hearer);
+      await follower.start();
+      const keys = Array.from({ length: 100 }, (_, i) => `${way}:${i}`);
+      await writer.pipeline(keys.map((key) => ['SET', key, 1]));
+      // Not what caughtUp promises: what comes through a proxy comes when it comes.
+      await until('all keys', async () => keys.every((key) => hearer.has(0, key)));
+      await follower.stop();
+    }
+    writer.close();
+    Object.assign(cloud.options, { tracking: false, subscribe: false });
   });
 
   it('shows the commands of all shards', async () => {
