@@ -128,7 +128,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
   return made;
 }
 
-function renamedTarget(target: EngineTarget, rules: Rules, keys: KeyFinder): Target {
+export function renamedTarget(target: EngineTarget, rules: Rules, keys: KeyFinder): Target {
   if (!rules.renames && !rules.mapsDbs) return target;
   return new RenamedTarget(target, rules, keys, checkpointKey(''));
 }

@@ -41,7 +41,7 @@ const model: Model = ({ db, key, type }) => {
   return { db: db === 0 ? 5 : db, key: key.replace(/^in:/, 'new:') };
 };
 
-describe('rules for files', () => {
+describe('rules for files, and for keys that are scanned', () => {
   it.each(['rdb', 'aof'])('restore of an %s leaves what they make of it', async (form) => {
     await target.call('FLUSHALL');
     const from = form === 'rdb' ? join(source.dir, 'dump.rdb') : source.dir;
@@ -53,6 +53,18 @@ describe('rules for files', () => {
       form === 'aof' && key.type === 'zset' ? { db: key.db === 0 ? 5 : key.db } : model(key),
     );
     expect(await compare(expected, target, { ttlToleranceMs: form === 'rdb' ? 0 : 1000 })).toEqual([]);
+    expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
+  }, 60_000);
+
+  it('scan leaves what they make of it', async () => {
+    await target.call('FLUSHALL');
+    const ends = ['--from', source.url, '--to', target.url, '--dir', temp.path];
+    const naru = await Naru.run(['scan', ...ends, '--json', ...ARGS]);
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    await expected.call('FLUSHALL');
+    await applyModel(source, expected, model);
+    await expected.call('FUNCTION', 'FLUSH');
+    expect(await compare(expected, target, { ttlToleranceMs: 1000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
   }, 60_000);
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { compileRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import type { Endpoint } from '../../net/url.ts';
 import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
@@ -6,6 +7,7 @@ import { KeyTable } from '../../pipeline/keys/key-table.ts';
 import { Pump } from '../../pipeline/pump.ts';
 import { SnapshotApplier } from '../../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../../pipeline/stream-applier.ts';
+import type { Rules } from '../../rules/rules.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
@@ -13,7 +15,7 @@ import { RecordWriter } from '../../source/redis/scan/records.ts';
 import { ScanLink, type ScanLinkListener } from '../../source/redis/scan/scan-link.ts';
 import { Spool } from '../../spool/spool.ts';
 import { Acker } from '../acker.ts';
-import { fileName } from '../assembly.ts';
+import { fileName, renamedTarget } from '../assembly.ts';
 import type { CheckedTarget } from '../checked-target.ts';
 import type { Parts } from '../parts.ts';
 import type { TargetListener, TargetSide } from '../target-side.ts';
@@ -36,6 +38,8 @@ export interface ScanAssemblyInput {
 export interface ScanAssembly extends Parts {
   link: ScanLink;
   records: RecordWriter;
+  /** undefined: all is copied as it is */
+  rules: Rules | undefined;
 }
 
 /** A checkpoint at the target names whose offset it is; a scan's is its own spool's, so that it is of no use to any other run. */
@@ -61,11 +65,13 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     },
     side.node,
   );
+  const finder = new KeyFinder(KeyTable.builtIn());
+  const rules = compileRules(options);
   let made: ScanAssembly | undefined;
   const target = side.make({
     acker,
     checked,
-    keys: new KeyFinder(KeyTable.builtIn()),
+    keys: finder,
     listener: input.target,
     parts: () => made,
     holdEntry: (db, key) => link.held.hold(db, key),
@@ -88,10 +94,12 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     },
     input.link,
   );
+  const named = rules === undefined ? target : renamedTarget(target, rules, finder);
   const pump = new Pump({
     spool,
-    target,
-    snapshot: new SnapshotApplier(target, {
+    target: named,
+    ...(rules !== undefined && { rules: { rules, finder, copier: undefined, canFlush: false } }),
+    snapshot: new SnapshotApplier(named, {
       functions: false,
       onUnjoined: (db, key) => link.held.hold(db, key),
     }),
@@ -104,7 +112,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     settled: () => side.settled(),
     onSnapshotApplied: input.onAllGiven,
   });
-  made = { spool, link, records, pump, target, acker, losses: checked.losses, recopier: undefined };
+  made = { spool, link, records, pump, target, acker, losses: checked.losses, recopier: undefined, rules };
   return made;
 }
 

@@ -5,6 +5,7 @@ import { delay } from '../../net/backoff.ts';
 import { keySlot } from '../../net/topology/slot.ts';
 import type { Topology } from '../../net/topology/topology.ts';
 import type { Endpoint } from '../../net/url.ts';
+import type { Rules } from '../../rules/rules.ts';
 import type { ScanPlace } from '../../source/redis/scan/batch.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import { keysIn } from '../../source/redis/scan/keys-file.ts';
@@ -19,6 +20,7 @@ import type { ErrorEvent, Phase, WarningEvent } from '../events.ts';
 import type { NodeFacts } from '../facts.ts';
 import type { Reading } from '../meter.ts';
 import { readingOf } from '../reading.ts';
+import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
@@ -86,6 +88,7 @@ export class ScanJob {
       if (this.#options.keysFile === undefined) this.#walks = await findWalks(client, this.#host.source);
       const { onConflict = lookForKeys ? undefined : 'overwrite' } = this.#options;
       const target = await side.open({ facts: source.facts, node: this.#host.node }, onConflict);
+      await checkDatabases(this.#options, this.#host.target, this.#connecting.signal);
       this.#checked = { source, target };
       return { source: source.facts, target };
     } catch (error) {
@@ -128,6 +131,11 @@ export class ScanJob {
   }
 
   // ---- what it shows
+
+  /** undefined: all is copied as it is */
+  get rules(): Rules | undefined {
+    return this.#parts?.rules;
+  }
 
   get reading(): Reading | undefined {
     const parts = this.#parts;

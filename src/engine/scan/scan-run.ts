@@ -11,6 +11,7 @@ import { toNaruError } from '../error-event.ts';
 import type { DoneEvent, ErrorEvent, SyncEvent, WarningEvent } from '../events.ts';
 import { findTarget } from '../find-target.ts';
 import { Meter, type Reading } from '../meter.ts';
+import { checkTopologyOfRules, rulesEvent } from '../rules-told.ts';
 import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
 import { countersIn, sumOf } from '../sums.ts';
 import { ScanJob } from './scan-job.ts';
@@ -112,6 +113,7 @@ export class ScanRun {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
+    checkTopologyOfRules(this.#options, this.#nodes.isCluster, this.#target);
     await this.#loadState();
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
     if (this.#failure !== undefined) throw this.#failure;
@@ -276,6 +278,8 @@ export class ScanRun {
   }
 
   #done(): DoneEvent {
+    const rules = this.#links.flatMap(({ job }) => job.rules ?? []);
+    if (rules.length > 0) this.#emit(rulesEvent(rules));
     const { lagMs, lagBytes, vanished = 0, ...reading } = this.#reading;
     return {
       event: 'done',
