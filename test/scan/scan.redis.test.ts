@@ -8,6 +8,7 @@ import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { FaultProxy } from '../support/proxy.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 const temp = makeTempDir();
 let source: RedisServer;
@@ -271,23 +272,48 @@ describe('what a source does not allow', () => {
     await equal(1000);
   });
 
+  it('reads by the types of keys where there is no DUMP, and the large ones in parts over cuts at both sides', async () => {
+    await source.call('FLUSHALL');
+    await fill(source, 3000, { databases: 3, largeElements: 5000 });
+    const large = Array.from({ length: 20_000 }, (_, i) => [`field ${i}`, 'v'.repeat(i % 200)]);
+    for (let i = 0; i < large.length; i += 500) {
+      await source.call('HSET', 'large', ...large.slice(i, i + 500).flat());
+      await source.call('RPUSH', 'long', ...large.slice(i, i + 500).map(([, value]) => value as string));
+    }
+    await source.call('SET', 'text', 'text'.repeat(1_500_000), 'PX', 100_000_000);
+    await source.call('ACL', 'SETUSER', 'reader', 'reset', 'on', '>secret', '~*', '+@read', ...MORE, '-dump');
+    const before = await FaultProxy.start(source);
+    const behind = await FaultProxy.start(target);
+    const from = before.url.replace('redis://', 'redis://reader:secret@');
+    const naru = start(behind.url, ['--big-key-size', '1MiB'], from);
+    let ended = false;
+    void naru.exited.then(() => {
+      ended = true;
+    });
+    try {
+      for (const [proxy, direction] of [
+        [before, 'to-client'],
+        [behind, 'to-server'],
+        [behind, 'to-server'],
+      ] as const) {
+        const reached = proxy.passed[direction] + 1_500_000;
+        await until('some bytes', async () => proxy.passed[direction] > reached || ended, 30_000);
+        proxy.cut();
+      }
+      expect(await naru.exited, naru.stdout).toMatchObject({ code: 0 });
+      await equal(1000);
+      expect(await target.call('KEYS', 'naru:part*')).toEqual([]);
+    } finally {
+      await Promise.all([before.stop(), behind.stop()]);
+    }
+  }, 60_000);
+
   it('ends it where it can not', async () => {
-    await source.call(
-      'ACL',
-      'SETUSER',
-      'reader',
-      'reset',
-      'on',
-      '>secret',
-      '~*',
-      '+@read',
-      '+select',
-      '+ping',
-      '+info',
-      '-dump',
-    );
+    await source.call('ACL', 'SETUSER', 'reader', 'reset', 'on', '>secret', '~*', '+scan', ...MORE, '-dump');
     const naru = start(target.url, [], url());
     expect(await naru.exited).toMatchObject({ code: 1 });
-    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'NO_PERMISSION', command: 'DUMP' });
+    expect(naru.eventsOf('error').at(-1)).toMatchObject({ code: 'NO_PERMISSION' });
   });
 });
+
+const MORE = ['+select', '+ping', '+info', '+time', '+xinfo', '+xpending'];

@@ -7,16 +7,20 @@ import { KeyTable } from '../../pipeline/keys/key-table.ts';
 import { Pump } from '../../pipeline/pump.ts';
 import { SnapshotApplier } from '../../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../../pipeline/stream-applier.ts';
+import { VALKEY_VERSION_MAX } from '../../protocol/rdb/types.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
+import { TypedReader } from '../../source/redis/scan/pieces/typed-reader.ts';
 import { RecordWriter } from '../../source/redis/scan/records.ts';
 import { ScanLink, type ScanLinkListener } from '../../source/redis/scan/scan-link.ts';
 import { Spool } from '../../spool/spool.ts';
+import { dialectOf } from '../../target/redis/dialect.ts';
 import { Acker } from '../acker.ts';
 import { fileName, renamedTarget } from '../assembly.ts';
 import type { CheckedTarget } from '../checked-target.ts';
+import type { NodeFacts } from '../facts.ts';
 import type { Parts } from '../parts.ts';
 import type { TargetListener, TargetSide } from '../target-side.ts';
 
@@ -26,6 +30,7 @@ export interface ScanAssemblyInput {
   walks: readonly ScanWalk[];
   side: TargetSide;
   checked: CheckedTarget;
+  source: NodeFacts;
   pace: Pace;
   load: Load;
   endpoint(): Promise<Endpoint>;
@@ -90,7 +95,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       count: options.count,
       pace: input.pace,
       load: input.load,
-      values: undefined,
+      values: new TypedReader({ records, version: rdbVersionOf(input.source) }),
     },
     input.link,
   );
@@ -114,6 +119,12 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
   });
   made = { spool, link, records, pump, target, acker, losses: checked.losses, recopier: undefined, rules };
   return made;
+}
+
+/** The RDB version that the source's own values are of, as far as it says what it is. */
+function rdbVersionOf({ flavour, version }: NodeFacts): number {
+  const { redis, valkey } = dialectOf(flavour, version).readable;
+  return valkey ? VALKEY_VERSION_MAX : redis;
 }
 
 /** A scan has no stream behind its RDB. */

@@ -169,6 +169,7 @@ export class ScanJob {
       walks: this.#walks,
       side: this.#transfer.side,
       checked,
+      source: source.facts,
       pace: this.#host.pace,
       load: this.#load,
       endpoint: () => this.#host.endpoint(),

@@ -1,6 +1,7 @@
-import type { RespClient } from '../../../net/client.ts';
+import { type RespClient, ServerError } from '../../../net/client.ts';
 import type { Abilities } from './abilities.ts';
 import type { Batch } from './batch.ts';
+import { isElsewhere } from './refusal.ts';
 import type { ReplyBuffer } from './reply-buffer.ts';
 
 const STAR = 0x2a;
@@ -32,16 +33,23 @@ export function stepAt(input: ReplyBuffer, at: number, end: number, batch: Batch
   return input.buf.toString('latin1', cursorLine + 1, cursorEnd);
 }
 
-/** When a key expires, ms since 1970; -1: never, or it is not there. Rejects as RespClient does. */
-export async function askExpiry(
+/** When keys expire, ms since 1970; -1: never, or it is not there, or not here. Rejects as RespClient does. */
+export async function askExpiries(
   client: RespClient,
-  key: Buffer,
+  keys: readonly Buffer[],
   { expireTime, time }: Abilities,
-): Promise<number> {
-  if (expireTime) return Math.max(Number(await client.call('PEXPIRETIME', key)), -1);
-  const [clock, left] = await Promise.all([time ? client.call('TIME') : undefined, client.call('PTTL', key)]);
-  if (Number(left) < 0) return -1;
-  const [seconds, micros] = (clock ?? []) as Buffer[];
-  const nowMs = time ? Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) : Date.now();
-  return nowMs + Number(left);
+): Promise<number[]> {
+  const clock = time && !expireTime ? client.call('TIME') : undefined;
+  const answers = await Promise.allSettled([
+    clock,
+    ...keys.map((key) => client.call(expireTime ? 'PEXPIRETIME' : 'PTTL', key)),
+  ]);
+  const [told, ...left] = answers.map((answer) => {
+    if (answer.status === 'fulfilled') return answer.value;
+    if (answer.reason instanceof ServerError && isElsewhere(answer.reason.text)) return -1;
+    throw answer.reason;
+  });
+  const [seconds, micros] = (told ?? []) as Buffer[];
+  const clockMs = told ? Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) : Date.now();
+  return left.map((ms) => (Number(ms) < 0 ? -1 : Number(ms) + (expireTime ? 0 : clockMs)));
 }

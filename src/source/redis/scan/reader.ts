@@ -50,6 +50,7 @@ const DOLLAR = 0x24;
 /** Values under way at most, by count and by size: enough to keep source and network busy, little for the source to hold. */
 const WINDOW_KEYS = 1024;
 const WINDOW_BYTES = 1024 * 1024;
+
 /**
  * Reads keys from one connection, and writes them as records: steps of a walk, then the keys' sizes, then expiry and value of those that are
  * small, all pipelined. What is large, or anything where the source has no DUMP, is read alone by a ValueReader.
@@ -190,8 +191,6 @@ export class Reader implements ByteReader {
     this.#goOn();
   }
 
-  // ---- asking
-
   #goOn(): void {
     if (this.#connection === undefined || this.#busy) return;
     if (!this.#options.records.hasRoom) {
@@ -223,24 +222,20 @@ export class Reader implements ByteReader {
       const batch = this.#queue.next;
       if (batch === undefined) return false;
       const size = batch.sizes[batch.wanted] as number;
-      const alone = this.#isAlone(size);
+      const alone = size > this.#options.bigKeyBytes || !this.#abilities.dump;
       if (alone ? this.#asked.count > 0 : this.#isFull(size)) return alone;
       if (pace.allowed < 1) {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#goOn(), pace.waitMs);
         return alone;
       }
-      pace.took(1, size);
       if (alone) {
         void this.#readAlone(batch);
         return true;
       }
-      this.#askValue(batch, size);
+      pace.took(1, size);
+      this.#askValue(batch);
     }
-  }
-
-  #isAlone(size: number): boolean {
-    return size > this.#options.bigKeyBytes || !this.#abilities.dump;
   }
 
   #isFull(size: number): boolean {
@@ -249,7 +244,7 @@ export class Reader implements ByteReader {
     return this.#underWay >= WINDOW_KEYS * share || this.#underWayBytes + size > WINDOW_BYTES * share;
   }
 
-  #askValue(batch: Batch, size: number): void {
+  #askValue(batch: Batch): void {
     const { expireTime, time } = this.#abilities;
     if (!expireTime && time && !this.#timeAsked) {
       this.#output.begin(1);
@@ -257,9 +252,8 @@ export class Reader implements ByteReader {
       this.#asked.push(TIME);
       this.#timeAsked = true;
     }
-    const index = batch.wanted++;
-    this.#underWay++;
-    this.#underWayBytes += size;
+    const index = batch.wanted;
+    this.#begin(batch);
     this.#askKey(EXPIRY, expireTime ? 'PEXPIRETIME' : 'PTTL', batch, index);
     this.#askKey(VALUE, 'DUMP', batch, index);
   }
@@ -282,8 +276,6 @@ export class Reader implements ByteReader {
       (error: NaruError) => this.#listener.onFailure(error),
     );
   }
-
-  // ---- answers
 
   /** Takes the answer at `at`; returns the place behind it, or -1 if it is not whole. */
   #take(kind: number, at: number): number {
@@ -353,9 +345,8 @@ export class Reader implements ByteReader {
     const { node } = this.#connection as Connection;
     const passing = refusedQuestion(text, node);
     if (passing !== undefined) this.#connection?.destroy(passing);
-    else if (kind === SIZE) this.#sizer.size(0);
     else if (kind === TYPE) this.#sizer.type('');
-    else if (kind === LENGTH) this.#sizer.length(0);
+    else if (kind === SIZE || kind === LENGTH) this.#sizer.unknown(kind);
     else if (kind === TIME) this.#dumped.noClock();
     else if (kind === SCAN) this.#fail(refusedKey(text, node, 'SCAN'));
     else if (isElsewhere(text)) {
@@ -371,20 +362,16 @@ export class Reader implements ByteReader {
     this.#listener.onFailure(error);
   }
 
-  // ---- alone
-
   async #readAlone(batch: Batch): Promise<void> {
     const connection = this.#connection as Connection;
-    const { values, records } = this.#options;
+    const { pace, records } = this.#options;
     this.#busy = true;
     try {
       if (batch.again) records.again();
-      const isThere = await readAlone(connection, this.#abilities, values, batch.key(batch.wanted));
+      await readAlone(connection, this.#abilities, this.#options, batch, pace.allowed, (isThere) => {
+        if (this.#connection === connection) this.#gotAlone(batch, isThere);
+      });
       if (this.#connection !== connection) return;
-      this.#underWay++;
-      this.#underWayBytes += batch.sizes[batch.wanted++] as number;
-      if (isThere) this.#got(batch);
-      else this.#gone(batch);
       connection.setReader(this);
       this.#busy = false;
       records.flush();
@@ -395,5 +382,18 @@ export class Reader implements ByteReader {
       // With the connection lost it is read again.
       if (this.#connection === connection && connection.isOpen) this.#fail(error as NaruError);
     }
+  }
+
+  #gotAlone(batch: Batch, isThere: boolean): void {
+    this.#options.pace.took(1, this.#begin(batch));
+    if (isThere) this.#got(batch);
+    else this.#gone(batch);
+  }
+
+  #begin(batch: Batch): number {
+    const size = batch.sizes[batch.wanted++] as number;
+    this.#underWay++;
+    this.#underWayBytes += size;
+    return size;
   }
 }

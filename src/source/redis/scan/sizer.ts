@@ -78,6 +78,12 @@ export class Sizer {
     }
   }
 
+  /** The source does not tell. */
+  unknown(kind: number): void {
+    if (kind === SIZE) this.size(0);
+    else this.length(0);
+  }
+
   length(elements: number): void {
     for (const { sizes, units, count } of this.#batches) {
       if (sizes.length === count) continue;
