@@ -302,6 +302,7 @@ describe('what a source does not allow', () => {
       }
       expect(await naru.exited, naru.stdout).toMatchObject({ code: 0 });
       await equal(1000);
+      expect(naru.eventsOf('error').length).toBeGreaterThan(1);
       expect(await target.call('KEYS', 'naru:part*')).toEqual([]);
     } finally {
       await Promise.all([before.stop(), behind.stop()]);
