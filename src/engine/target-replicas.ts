@@ -82,6 +82,7 @@ export class TargetReplicas {
     this.acked(answered);
     await client.connection.closed;
     this.#durable = Math.max(this.#durable, watch.durableTo);
-    this.#watch = undefined;
+    watch.close();
+    if (this.#watch === watch) this.#watch = undefined;
   }
 }

@@ -11,6 +11,7 @@ import type { RawCommandSink, Target } from '../../target.ts';
 import { bigEntryWriter, PART_PREFIX } from '../big-entry-writer.ts';
 import { Kind } from '../in-flight.ts';
 import { type LaneCounters, sumOfCounters } from '../lane-options.ts';
+import { passes } from '../meaning.ts';
 import { writeRemoval } from '../removal.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
@@ -19,7 +20,7 @@ import { type FindsKeys, passesCluster, passesProxy, SEVERAL } from './key-slots
 import { Marks } from './marks.ts';
 import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
-import { passes, refused, slotsOf, Undone } from './undone.ts';
+import { refused, slotsOf, Undone } from './undone.ts';
 
 /** `proto-max-bulk-len` of Redis where nobody has changed it. */
 const BULK_BYTES_MAX = 512 * 1024 * 1024;
@@ -158,7 +159,6 @@ export class ClusterTarget implements Target {
     this.#given = -1;
   }
 
-  /** Has everything that is not acknowledged looked at again. */
   fail(error: NaruError): void {
     this.#break(error);
   }

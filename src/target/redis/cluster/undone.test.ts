@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Kind } from '../in-flight.ts';
-import { passes, Undone } from './undone.ts';
+import { passes } from '../meaning.ts';
+import { Undone } from './undone.ts';
 
 describe('Undone', () => {
   it('knows single commands, whatever their slot', () => {
@@ -35,5 +36,11 @@ describe('passes', () => {
       expect(passes(`${word} x`)).toBe(true);
     }
     expect(passes('ERR syntax error')).toBe(false);
+  });
+
+  it('tells a server that a proxy has lost', () => {
+    expect(passes('ERR Connection reset by peer')).toBe(true);
+    expect(passes('ERR Connection refused')).toBe(true);
+    expect(passes('ERR Connection is no key')).toBe(false);
   });
 });

@@ -1,10 +1,6 @@
 import { NaruError } from '../../../errors/errors.ts';
 import { Kind } from '../in-flight.ts';
-
-/** Whether a refusal is about the cluster's state and not about the command. */
-export function passes(text: string): boolean {
-  return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN|EXECABORT) /.test(text);
-}
+import { passes } from '../meaning.ts';
 
 /** What a target of several nodes did not do, or may not have done. Offsets are the source's. */
 export class Undone {
