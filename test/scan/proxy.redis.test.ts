@@ -145,6 +145,16 @@ describe('scan from a proxy', () => {
     await isEqualBehind(shardsOf(target));
   });
 
+  it('reads by type where the proxy offers no DUMP, and gives a large key to another proxy whole', async () => {
+    source.options.dump = false;
+    const client = await source.connect();
+    for (let i = 0; i < 30; i++)
+      await client.call('RPUSH', 'large', ...Array(500).fill('element '.repeat(20)));
+    client.close();
+    await scan(target.url, '--big-key-size', '1MiB');
+    await isEqualBehind(shardsOf(target));
+  });
+
   it('walks the shards where the proxy takes no SCAN', async () => {
     source.options.plainScan = false;
     await scan(target.url, '--from-topology', 'proxy');

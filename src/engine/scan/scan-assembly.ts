@@ -95,7 +95,11 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       count: options.count,
       pace: input.pace,
       load: input.load,
-      values: new TypedReader({ records, version: rdbVersionOf(input.source) }),
+      values: new TypedReader({
+        records,
+        version: rdbVersionOf(input.source),
+        ...(target.wholeEntryBytes ? { partBytes: target.wholeEntryBytes } : {}),
+      }),
     },
     input.link,
   );

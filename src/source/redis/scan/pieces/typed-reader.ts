@@ -23,7 +23,7 @@ export interface TypedReaderOptions {
   records: RecordWriter;
   /** the RDB version that the source itself writes: values are written in forms that it has */
   version: number;
-  /** a value, or a part of one, is about so large at most; default 1 MiB */
+  /** a value, or a part of one, is about so large at most; default 1 MiB. More where the target takes no parts */
   partBytes?: number;
 }
 
@@ -55,7 +55,7 @@ export class TypedReader implements ValueReader {
     const { records, version, partBytes = PART_BYTES } = options;
     this.#records = records;
     this.#parts = new PartWriter(records, version, partBytes);
-    this.#pieceBytes = Math.max(partBytes / 2, 1);
+    this.#pieceBytes = Math.max(Math.min(partBytes, PART_BYTES) / 2, 1);
     const { valkey, redis } = readableOf(version);
     this.#fieldExpiry = valkey || redis >= FIELD_EXPIRY_VERSION;
   }
