@@ -17,7 +17,15 @@ export type ResolvedRestoreOptions = {
   to: Endpoint;
   toTls: TlsOptions | undefined;
 } & Required<
-  'functions' | 'publish' | 'lossy' | 'inFlight' | 'bigKeySize' | 'connectTimeout' | 'progressInterval'
+  | 'functions'
+  | 'publish'
+  | 'lossy'
+  | 'inFlight'
+  | 'bigKeySize'
+  | 'connectTimeout'
+  | 'progressInterval'
+  | 'rateKeys'
+  | 'rateBytes'
 > &
   Optional<'onConflict' | 'until'> &
   RuleValues;

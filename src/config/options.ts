@@ -259,14 +259,22 @@ const common = {
     kind: 'count',
     group: 'Limits',
     doc: 'most keys read in a second, from all of the source; 0: no limit',
-    commands: ['scan'],
+    commands: ['sync', 'scan', 'restore'],
+    differs: {
+      sync: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
+      restore: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
+    },
     default: '0',
   },
   'rate-bytes': {
     kind: 'size',
     group: 'Limits',
     doc: 'most bytes read in a second, from all of the source; 0: no limit',
-    commands: ['scan'],
+    commands: ['sync', 'scan', 'restore'],
+    differs: {
+      sync: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },
+      restore: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },
+    },
     default: '0',
   },
   'max-latency': {

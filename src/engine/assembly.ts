@@ -20,6 +20,7 @@ import { StreamApplier } from '../pipeline/stream-applier.ts';
 import type { Rules } from '../rules/rules.ts';
 import { ReplicationLink } from '../source/redis/link.ts';
 import { PositionedReader } from '../source/redis/positioned-reader.ts';
+import type { Pace } from '../source/redis/scan/pace.ts';
 import type { LinkListener } from '../source/source.ts';
 import { Spool } from '../spool/spool.ts';
 import { commandsOf, type Dialect } from '../target/redis/dialect.ts';
@@ -49,6 +50,8 @@ export interface AssemblyInput {
   stream(): Promise<Endpoint>;
   /** of the source */
   asker: SourceAsker;
+  /** undefined: no limit */
+  pace: Pace | undefined;
   /** undefined: the source is no cluster */
   cluster: ClusterHost | undefined;
   /** aborted when the run is over */
@@ -112,6 +115,7 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
   const pump: Pump = new Pump({
     spool,
     target: named,
+    pace: input.pace,
     snapshot: new SnapshotApplier(named, { functions: options.functions === 'copy', expiries }),
     stream: makeStreamApplier(input, named, spool, link, recopier, shared, rules),
     ...(rules !== undefined && { rules: { rules, finder: keys, copier: recopier, canFlush: true } }),

@@ -1,6 +1,7 @@
 import type { Topology } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
 import type { SharedTarget } from '../pipeline/shared-target.ts';
+import type { Pace } from '../source/redis/scan/pace.ts';
 import type { ErrorEvent, WarningEvent } from './events.ts';
 import type { Position } from './reading.ts';
 import type { Turns } from './turns.ts';
@@ -23,6 +24,8 @@ export interface LinkHost {
   readonly target: Topology;
   /** to make and send a full copy */
   readonly turns: Turns;
+  /** what all links together may give to the target; undefined: no limit */
+  readonly pace: Pace | undefined;
   /** undefined: the source is no cluster */
   readonly cluster: ClusterHost | undefined;
   /** Where the stream is to be had now. Rejects with NaruError. */

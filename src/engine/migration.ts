@@ -2,10 +2,12 @@ import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { Topology } from '../net/topology/topology.ts';
 import { describeEndpoint } from '../net/url.ts';
+import type { Pace } from '../source/redis/scan/pace.ts';
 import { toNaruError } from './error-event.ts';
 import type { DoneEvent, ErrorEvent, LinkPosition, SyncEvent, WarningEvent } from './events.ts';
 import { findTarget } from './find-target.ts';
 import { Meter, type Reading } from './meter.ts';
+import { paceOf } from './pace.ts';
 import { countKeys } from './precheck.ts';
 import type { Position } from './reading.ts';
 import { checkTopologyOfRules, rulesEvent } from './rules-told.ts';
@@ -33,6 +35,7 @@ export class Migration {
   readonly #emit: (event: SyncEvent) => void;
   readonly #meter = new Meter();
   readonly #turns: Turns;
+  readonly #pace: Pace | undefined;
   readonly #ending = new AbortController();
   readonly #told = new Set<string>();
   #nodes!: SourceNodes;
@@ -55,6 +58,7 @@ export class Migration {
     this.#options = options;
     this.#emit = emit;
     this.#turns = new Turns(options.parallelSnapshots);
+    this.#pace = paceOf(options);
   }
 
   /** Takes no more from the source than needed to end at a whole transaction, applies that, and ends. */
@@ -163,6 +167,7 @@ export class Migration {
         node: place.node,
         target: this.#target,
         turns: this.#turns,
+        pace: this.#pace,
         cluster: shard && {
           isLost: () => shard.lost,
           wentBack: () => this.#mover?.wentBack(),

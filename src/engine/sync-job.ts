@@ -194,6 +194,7 @@ export class SyncJob {
       },
       stream: () => this.#host.stream(),
       asker: this.#asker,
+      pace: this.#host.pace,
       cluster: this.#host.cluster,
       signal: this.#watching.signal,
       onSnapshotApplied: () => this.#snapshotApplied(parts),

@@ -1,8 +1,10 @@
 import { isNaruError, NaruError } from '../errors/errors.ts';
+import { delay } from '../net/backoff.ts';
 import { FormatError } from '../protocol/format-error.ts';
 import type { RdbSink } from '../protocol/rdb/sink.ts';
 import { RdbWalker } from '../protocol/rdb/walker.ts';
 import { CommandWalker, type StreamSink } from '../protocol/resp/command-walker.ts';
+import type { Pace } from '../source/redis/scan/pace.ts';
 import { Signal } from '../spool/signal.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Target } from '../target/target.ts';
@@ -17,6 +19,10 @@ import type { StreamApplier } from './stream-applier.ts';
 
 /** The most that is decoded before the target is looked at again: what one slice expands to bounds the memory, not the data's size. */
 const SLICE_BYTES = 64 * 1024;
+/** The same where so many keys or bytes are allowed in a second: what is given at once is what is allowed in a while. */
+const PACED_BYTES = 2 * 1024;
+/** A wait for that is looked at again, since several links share a limit. */
+const PACE_MS = 100;
 /** A command larger than this is passed on while it arrives. */
 const BIG_COMMAND_BYTES = 1024 * 1024;
 /** The same where the target has several nodes: a command has to be whole before anybody can tell for which of them it is. */
@@ -36,6 +42,8 @@ export interface PumpOptions {
   node: string;
   /** the source's own offset of a spool offset in the stream, for errors */
   streamOffset(spoolOffset: number): number;
+  /** limits of keys and bytes in a second, shared with other links; undefined: none */
+  pace?: Pace | undefined;
   /** stand in front of snapshot and stream; undefined: all is given as it is */
   rules?: RuledStreamOptions | undefined;
   /** undefined: nothing can be copied again */
@@ -66,6 +74,8 @@ export class Pump {
   /** spool offset behind the RDB's last byte, once the decoder got there */
   #rdbEnd: number | undefined;
   #asking = false;
+  /** what was counted of what was given, where there is a limit */
+  #counted = 0;
   #spoolFailure: unknown;
 
   constructor(options: PumpOptions) {
@@ -161,7 +171,7 @@ export class Pump {
    * acknowledged (a drain). Throws NaruError for damaged data and for what befell the spool.
    */
   async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
-    const { spool, target, recopier } = this.#options;
+    const { spool, target, recopier, pace } = this.#options;
     this.#stopped = false;
     // After an outage a value may be due where the stream stands.
     if (this.#phase === 'stream') this.#options.stream.settle();
@@ -181,6 +191,8 @@ export class Pump {
         this.#options.onTaken?.();
         target.breathe(false);
         if (!target.ready) await this.#unlessStopped(target.whenReady());
+        // What is left when a run ends has its own limit of time.
+        if (pace !== undefined && end === Number.POSITIVE_INFINITY) await this.#paced(pace, view.length);
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();
       } else if (spool.position >= end && this.#atRest && !recopier?.held) {
@@ -190,6 +202,18 @@ export class Pump {
         target.breathe(true);
         await this.#moreBytes();
       }
+    }
+  }
+
+  /** Waits until the limits of keys and bytes allow for what was given. */
+  async #paced(pace: Pace, bytes: number): Promise<void> {
+    const { snapshot, stream, target } = this.#options;
+    const given = snapshot.given + stream.given;
+    pace.took(given - this.#counted, bytes);
+    this.#counted = given;
+    while (!this.#stopped && pace.waitMs > 0) {
+      target.breathe(true);
+      await this.#unlessStopped(delay(Math.min(pace.waitMs, PACE_MS)));
     }
   }
 
@@ -214,7 +238,8 @@ export class Pump {
   #next(end: number): Buffer | undefined {
     const { spool } = this.#options;
     const left = (this.#phase === 'snapshot' ? this.#snapshotLimit() : end) - spool.position;
-    if (left > 0) return spool.read(Math.min(SLICE_BYTES, left));
+    const slice = this.#options.pace === undefined ? SLICE_BYTES : PACED_BYTES;
+    if (left > 0) return spool.read(Math.min(slice, left));
     // Past a drain's end, byte by byte to where a transaction ends, and not one command further.
     return this.#phase === 'snapshot' || this.#atRest ? undefined : spool.read(1);
   }

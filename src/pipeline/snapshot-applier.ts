@@ -29,6 +29,8 @@ export class SnapshotApplier implements RdbSink {
   readonly #options: SnapshotApplierOptions;
   /** the database of what comes next */
   db = 0;
+  /** entries that came */
+  given = 0;
   /** function libraries that were left out because an option says so */
   leftOut = 0;
   /** the RDB's first bytes: `REDIS0011` */
@@ -90,6 +92,7 @@ export class SnapshotApplier implements RdbSink {
   }
 
   entry(entry: EntryView): void {
+    this.given++;
     if (this.#parts.expected) {
       this.#parts.entry(entry, this.#flavour);
       return;
@@ -99,6 +102,7 @@ export class SnapshotApplier implements RdbSink {
   }
 
   bigEntry(entry: EntryView): ValueSink {
+    this.given++;
     return this.#parts.expected ? this.#parts.sink(entry) : this.#openBig(entry);
   }
 

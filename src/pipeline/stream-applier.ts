@@ -47,6 +47,8 @@ export class StreamApplier implements StreamSink {
   db = 0;
   /** the source's MULTI came, its EXEC did not */
   inTransaction = false;
+  /** commands that came */
+  given = 0;
   #forwardBig = false;
   #bigTaken = false;
   #big: RawCommandSink | undefined;
@@ -109,6 +111,7 @@ export class StreamApplier implements StreamSink {
 
   command(command: CommandView): void {
     if (this.#flushedAt !== undefined) return;
+    this.given++;
     const action = actionOf(command.buf, command.argStart[0] as number, command.argEnd[0] as number);
     const taken =
       this.#recopier !== undefined && OF_KEYS[action] === 1 && this.#recopier.takes(command, this.db, action);

@@ -4,6 +4,7 @@ import { checkpointKey, formatCheckpoint } from '../../checkpoint/checkpoint.ts'
 import type { ResolvedRestoreOptions } from '../../config/file-options.ts';
 import { compileRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
+import { delay } from '../../net/backoff.ts';
 import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
 import { KeyTable } from '../../pipeline/keys/key-table.ts';
 import { RenamedTarget } from '../../pipeline/rules/renamed-target.ts';
@@ -14,12 +15,14 @@ import type { AofSink } from '../../protocol/aof/aof-walker.ts';
 import type { Rules } from '../../rules/rules.ts';
 import { decodeFile } from '../../source/file/decode-file.ts';
 import { type FilePart, type FileSource, openFileSource } from '../../source/file/file-source.ts';
+import type { Pace } from '../../source/redis/scan/pace.ts';
 import { RedisTarget } from '../../target/redis/redis-target.ts';
 import { type CheckedTarget, checkTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
 import { type NodeFacts, readFacts } from '../facts.ts';
 import { Meter } from '../meter.ts';
+import { paceOf } from '../pace.ts';
 import { countKeys } from '../precheck.ts';
 import { refuseMissing, rulesEvent } from '../rules-told.ts';
 import { type Run, startRun } from '../run.ts';
@@ -55,6 +58,8 @@ export class RestoreJob {
   readonly #opening = new AbortController();
   /** undefined: all is restored as it is */
   readonly #rules: Rules | undefined;
+  readonly #pace: Pace | undefined;
+  #counted = { keys: 0, bytes: 0 };
   #source: FileSource | undefined;
   #checked!: CheckedTarget;
   #target: RedisTarget | undefined;
@@ -72,6 +77,7 @@ export class RestoreJob {
     this.#options = options;
     this.#emit = emit;
     this.#rules = compileRules(options);
+    this.#pace = paceOf(options);
     this.#job = `file:${options.from === STDIN ? STDIN : resolve(options.from)}`;
     this.#session = new TargetSession({
       endpoint: options.to,
@@ -256,7 +262,19 @@ export class RestoreJob {
   #breathe(target: RedisTarget): Promise<void> | undefined {
     this.#check();
     target.breathe(false);
+    const pace = this.#pace;
+    if (pace !== undefined) return this.#paced(pace, target);
     return target.ready ? undefined : target.whenReady().then(() => this.#check());
+  }
+
+  /** Waits until the limits of keys and bytes allow for what was given. */
+  async #paced(pace: Pace, target: RedisTarget): Promise<void> {
+    const { keys, bytes } = this.#counted;
+    this.#counted = { keys: this.#snapshot.given + this.#stream.given, bytes: this.#source?.bytesRead ?? 0 };
+    pace.took(this.#counted.keys - keys, this.#counted.bytes - bytes);
+    if (!target.ready) await target.whenReady();
+    for (; pace.waitMs > 0; this.#check())
+      await delay(Math.min(pace.waitMs, 100), this.#opening.signal).catch(() => {});
   }
 
   async #drained(target: RedisTarget): Promise<void> {
