@@ -7,6 +7,8 @@ export type {
   ErrorEvent,
   Phase,
   ProgressEvent,
+  RuleCount,
+  RulesEvent,
   SnapshotDoneEvent,
   StartedEvent,
   SyncEvent,
@@ -23,5 +25,6 @@ export type { ErrorCode } from './errors/table.ts';
 export type { TlsOptions } from './net/connection.ts';
 export { Secret } from './net/secret.ts';
 export type { Endpoint } from './net/url.ts';
+export type { TransformCommand, TransformEntry, TransformModule } from './rules/transform.ts';
 export type { LargeKey, Summary } from './target/file/summary.ts';
 export type { Tally } from './target/file/top-counts.ts';

@@ -30,7 +30,7 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
   }
 }
 
-function rulesText({ rules, cut, merged }: RulesEvent): string {
+function rulesText({ rules, cut, merged, rejected }: RulesEvent): string {
   const lines = rules.map(({ rule, dropped, renamed, ttl }) => {
     const parts = [
       [dropped, 'dropped'],
@@ -42,6 +42,7 @@ function rulesText({ rules, cut, merged }: RulesEvent): string {
   });
   if (cut > 0) lines.push(`commands that rules cut: ${exactText(cut)}`);
   if (merged > 0) lines.push(`keys that have the name of another one now: ${exactText(merged)}`);
+  if (rejected > 0) lines.push(`left out since the transform failed: ${exactText(rejected)}`);
   return lines.length === 0 ? 'The rules have changed nothing so far.' : lines.join('\n');
 }
 

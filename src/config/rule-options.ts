@@ -121,6 +121,20 @@ export const ruleOptions = {
     commands: ['sync', 'scan', 'restore', 'decode'],
     doc: 'expiries: min=1h, max=7d, add=10m (of keys that have one), or drop',
   },
+  transform: {
+    kind: 'path',
+    group: 'Choosing',
+    doc: 'module with functions that are asked about each entry, command and name; see docs/guide/rules.md',
+    commands: ['sync', 'scan', 'restore'],
+  },
+  'transform-errors': {
+    kind: 'enum',
+    group: 'Choosing',
+    doc: 'what becomes of an entry or command at which a function of --transform fails',
+    commands: ['sync', 'scan', 'restore'],
+    values: ['fail', 'skip'],
+    default: 'fail',
+  },
   rules: {
     kind: 'rules',
     group: 'Choosing',

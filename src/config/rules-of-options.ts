@@ -2,6 +2,7 @@ import { NaruError } from '../errors/errors.ts';
 import { RuleError } from '../rules/check.ts';
 import type { RuleSpec } from '../rules/rule.ts';
 import { Rules } from '../rules/rules.ts';
+import { loadTransform } from '../rules/transform.ts';
 import type { Camel } from './names.ts';
 import type { ruleOptions } from './rule-options.ts';
 import { readDb, readSlots, readTtl, readType } from './rule-tables.ts';
@@ -22,7 +23,16 @@ export function ruleSpecs(values: RuleValues): readonly RuleSpec[] | undefined {
     ...maps(values),
     ...ttls(values),
   ];
-  return specs.length === 0 ? undefined : specs;
+  return specs.length === 0 && values.transform === undefined ? undefined : specs;
+}
+
+/** The same with what `--transform` names. Rejects with NaruError CONFIG_INVALID. */
+export async function loadRules(values: RuleValues): Promise<Rules | undefined> {
+  const rules = compileRules(values);
+  if (rules !== undefined && values.transform !== undefined) {
+    rules.transform = await loadTransform(values.transform, values.transformErrors === 'skip');
+  }
+  return rules;
 }
 
 /** Throws NaruError CONFIG_INVALID where rules can not be meant. */

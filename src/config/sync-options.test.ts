@@ -49,6 +49,9 @@ describe('resolveSyncOptions', () => {
       giveUpAfter: Number.POSITIVE_INFINITY,
       drainTimeout: 10_000,
       progressInterval: 1000,
+      rateKeys: 0,
+      rateBytes: 0,
+      transformErrors: 'fail',
     });
   });
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
-import { compileRules } from '../config/rules-of-options.ts';
+import { compileRules, loadRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { keySlot } from '../net/topology/slot.ts';
@@ -71,6 +71,7 @@ export interface Assembly extends Parts {
 export async function assemble(input: AssemblyInput): Promise<Assembly> {
   const { options, sourceNode, side, checked } = input;
   const targetNode = side.node;
+  const rules = await loadRules(options);
   const spool = await Spool.open({
     dir: path.join(options.dir, fileName(`${sourceNode}--${targetNode}`)),
     memoryBytes: options.spoolMemory,
@@ -110,7 +111,6 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
   const shared = input.cluster ?? sharedByRules(input) ?? sharedBy(target);
   const recopier = makeRecopier(input, link, target, keys, expiries);
-  const rules = compileRules(options);
   const named = rules === undefined ? target : renamedTarget(target, rules, keys);
   const pump: Pump = new Pump({
     spool,

@@ -108,6 +108,8 @@ export interface RulesEvent {
   cut: number;
   /** keys of the full copy that have the name of another one there, since rules made two one */
   merged: number;
+  /** entries and commands that were left out since a function of `--transform` failed at them */
+  rejected: number;
 }
 
 export interface WarningEvent {

@@ -27,6 +27,7 @@ export function rulesEvent(all: readonly Rules[]): RulesEvent {
     rules: [...sums.values()],
     cut: total(({ counters }) => counters.cut),
     merged: total(({ counters }) => counters.merged),
+    rejected: total(({ transform }) => transform?.rejected ?? 0),
   };
 }
 
@@ -34,9 +35,9 @@ export function rulesEvent(all: readonly Rules[]): RulesEvent {
 export function checkTopologyOfRules(values: RuleValues, fromCluster: boolean, target: Topology): void {
   const rules = compileRules(values);
   if (rules === undefined || (!fromCluster && target.kind !== 'cluster' && target.kind !== 'proxy')) return;
-  if (!rules.renames && !rules.mapsDbs) return;
+  if (!rules.renames && !rules.mapsDbs && values.transform === undefined) return;
   const text =
-    'Keys can not be renamed, and databases not mapped, where one of the sides is a cluster or a proxy';
+    'Keys can not be renamed or transformed, and databases not mapped, where one of the sides is a cluster or a proxy';
   throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
 }
 

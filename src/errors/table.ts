@@ -183,6 +183,12 @@ const table = {
     advice:
       'The key exists in the target and --on-conflict is fail: use overwrite or skip, or remove the key.',
   },
+  TRANSFORM_FAILED: {
+    policy: 'stop',
+    exit: 1,
+    advice:
+      'A function of --transform failed: see its message and the key. With --transform-errors skip such entries and commands are left out and counted.',
+  },
   FLUSH_REFUSED: {
     policy: 'stop',
     exit: 1,

@@ -23,8 +23,6 @@ export class RuleCounters {
   cut = 0;
   /** keys of the full copy that took the place of another key of it, since both have one name now */
   merged = 0;
-  /** entries that the transform refused or failed at */
-  rejected = 0;
 
   constructor(specs: readonly RuleSpec[]) {
     this.#names = [...specs.map(({ name }) => name), UNMATCHED];

@@ -4,6 +4,7 @@ import { KeyMatcher } from './key-matcher.ts';
 import { type Renamer, renamerOf } from './renamer.ts';
 import type { RuleSpec, TtlSpec, TypeName } from './rule.ts';
 import { RuleCounters } from './rule-counters.ts';
+import type { Transform } from './transform.ts';
 
 /** What `decide` says beside the index of the rule that drops. */
 export const KEEP = -1;
@@ -33,6 +34,8 @@ interface Change<T> extends Omit<Filter, 'drops' | 'commands'> {
 export class Rules {
   readonly specs: readonly RuleSpec[];
   readonly counters: RuleCounters;
+  /** functions of the user's own, asked about what the rules keep; undefined: there are none */
+  transform: Transform | undefined;
   readonly #filters: readonly Filter[];
   readonly #commandFilters: readonly Filter[];
   readonly #renames: readonly Change<Renamer>[];
@@ -71,7 +74,7 @@ export class Rules {
   }
 
   get renames(): boolean {
-    return this.#renames.length > 0;
+    return this.#renames.length > 0 || this.transform?.renames === true;
   }
 
   get mapsDbs(): boolean {
@@ -130,7 +133,7 @@ export class Rules {
       this.counters.renamed(change.index);
       return name;
     }
-    return undefined;
+    return this.transform?.renames ? this.transform.rename(buf.subarray(start, end), db) : undefined;
   }
 
   mapDb(db: number): number {
@@ -161,7 +164,8 @@ export class Rules {
    * can not be told, since a rule renames by an expression.
    */
   covers(db: number, name: Buffer, ofDb: number | undefined, type?: TypeName): boolean | undefined {
-    if (this.#renames.some(({ what }) => what.origin === undefined)) return undefined;
+    if (this.transform?.renames || this.#renames.some(({ what }) => what.origin === undefined))
+      return undefined;
     const names = [name, ...this.#renames.flatMap(({ what }) => what.origin?.(name) ?? [])];
     const dbs = ofDb === undefined ? [db, ...this.#dbs.keys()] : [ofDb];
     return dbs.some(

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkpointKey, formatCheckpoint } from '../../checkpoint/checkpoint.ts';
 import type { ResolvedRestoreOptions } from '../../config/file-options.ts';
-import { compileRules } from '../../config/rules-of-options.ts';
+import { loadRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
 import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
@@ -57,7 +57,7 @@ export class RestoreJob {
   readonly #session: TargetSession;
   readonly #opening = new AbortController();
   /** undefined: all is restored as it is */
-  readonly #rules: Rules | undefined;
+  #rules: Rules | undefined;
   readonly #pace: Pace | undefined;
   #counted = { keys: 0, bytes: 0 };
   #source: FileSource | undefined;
@@ -76,7 +76,6 @@ export class RestoreJob {
   constructor(options: ResolvedRestoreOptions, emit: (event: SyncEvent) => void) {
     this.#options = options;
     this.#emit = emit;
-    this.#rules = compileRules(options);
     this.#pace = paceOf(options);
     this.#job = `file:${options.from === STDIN ? STDIN : resolve(options.from)}`;
     this.#session = new TargetSession({
@@ -100,6 +99,7 @@ export class RestoreJob {
   async run(): Promise<DoneEvent> {
     let timer: NodeJS.Timeout | undefined;
     try {
+      this.#rules = await loadRules(this.#options);
       const source = await openFileSource(this.#options.from, this.#opening.signal);
       this.#source = source;
       const target = await this.#begin(source);

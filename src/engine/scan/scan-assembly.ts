@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { compileRules } from '../../config/rules-of-options.ts';
+import { loadRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import type { Endpoint } from '../../net/url.ts';
 import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
@@ -53,6 +53,7 @@ const NO_REPLID = '0'.repeat(40);
 /** Opens the spool and wires the rest; nothing is connected yet. Rejects with NaruError SPOOL_FAILED or SPOOL_DISK_FULL. */
 export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssembly> {
   const { options, sourceNode, side, checked } = input;
+  const rules = await loadRules(options);
   const spool = await Spool.open({
     dir: path.join(options.dir, fileName(`${sourceNode}--${side.node}`)),
     memoryBytes: options.spoolMemory,
@@ -71,7 +72,6 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     side.node,
   );
   const finder = new KeyFinder(KeyTable.builtIn());
-  const rules = compileRules(options);
   let made: ScanAssembly | undefined;
   const target = side.make({
     acker,

@@ -5,6 +5,7 @@ import { valueKind } from '../../protocol/rdb/value-kind.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { TypeName } from '../../rules/rule.ts';
 import type { Rules } from '../../rules/rules.ts';
+import type { Transform } from '../../rules/transform.ts';
 
 /** The field that a scan says a key's end with, in its own RDB. */
 const GONE = 'naru:gone';
@@ -93,6 +94,16 @@ export class RuledSnapshot implements RdbSink {
     if (expireAtMs >= 0 && this.#rules.changesTtls) {
       entry.expireAtMs = this.#rules.expiry(db, keyBuf, keyStart, keyEnd, expireAtMs, Date.now());
     }
+    const { transform } = this.#rules;
+    return transform?.ofEntries ? this.#transformed(entry, transform) : true;
+  }
+
+  #transformed(entry: EntryView, transform: Transform): boolean {
+    const { db, keyBuf, keyStart, keyEnd, expireAtMs } = entry;
+    const type = typeName(entry.type, this.#flavour);
+    const at = transform.entry(db, keyBuf.subarray(keyStart, keyEnd), type, expireAtMs);
+    if (Number.isNaN(at)) return false;
+    entry.expireAtMs = at;
     return true;
   }
 }

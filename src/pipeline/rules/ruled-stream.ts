@@ -2,6 +2,7 @@ import { NaruError } from '../../errors/errors.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView, StreamSink } from '../../protocol/resp/command-walker.ts';
 import { DEPENDS, KEEP, type Rules } from '../../rules/rules.ts';
+import type { Transform } from '../../rules/transform.ts';
 import { Action, actionOf } from '../command-table.ts';
 import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
@@ -198,6 +199,16 @@ export class RuledStream implements StreamSink {
   }
 
   #keep(command: CommandView, action: Action, count: number): void {
+    const { transform } = this.#rules;
+    if (transform?.ofCommands) {
+      this.#transformed(command, transform);
+      return;
+    }
+    // What the function makes of an entry it has to make of what a command leaves.
+    if (transform?.ofEntries && !this.#removes(command, action)) {
+      this.#copy(command, count);
+      return;
+    }
     if (this.#rules.changesTtls) {
       const ttl = this.#ttls.rewrite(command, action, this.#stream.db);
       if (ttl === Ttl.REWRITTEN) {
@@ -210,6 +221,23 @@ export class RuledStream implements StreamSink {
       }
     }
     this.#stream.command(command);
+  }
+
+  #transformed(command: CommandView, transform: Transform): void {
+    const args = Array.from({ length: command.argc }, (_, i) => command.arg(i));
+    const own = transform.command(this.#stream.db, args);
+    if (own === undefined) {
+      this.#stream.leave(command);
+      return;
+    }
+    const builder = this.#builder;
+    builder.begin(own.length);
+    for (const arg of own) builder.arg(arg, 0, arg.length);
+    this.#stream.command(builder.end(command.offset, command.endOffset));
+  }
+
+  #removes(command: CommandView, action: Action): boolean {
+    return action === Action.DEL || /^touch$/i.test(command.text(0));
   }
 
   /** The kept keys with their arguments; false: the command is more than one for each of its keys. */

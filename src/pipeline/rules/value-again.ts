@@ -20,8 +20,11 @@ export function valueAgain(rules: Rules, db: number, key: Buffer, value: KeyValu
       return { payload: undefined, expireAtMs: -1 };
     }
   }
-  if (!rules.changesTtls) return value;
-  return { payload, expireAtMs: rules.expiry(db, key, 0, key.length, expireAtMs, Date.now()) };
+  const at = rules.changesTtls ? rules.expiry(db, key, 0, key.length, expireAtMs, Date.now()) : expireAtMs;
+  const { transform } = rules;
+  const wanted = transform?.ofEntries ? transform.entry(db, key, typeOf(payload), at) : at;
+  if (Number.isNaN(wanted)) return { payload: undefined, expireAtMs: -1 };
+  return wanted === expireAtMs ? value : { payload, expireAtMs: wanted };
 }
 
 /** See dump-payload.ts for the form. */
