@@ -115,11 +115,13 @@ describe('the target refuses', () => {
       return key === undefined ? -1 : Number((await rig.target.text('GET', key)).split(' ')[3]);
     };
     await until('a checkpoint', async () => (await checkpoint()) > 0);
-    // Answers wait, so that naru does not know; commands go on to be refused and taken in turn.
+    // Writes wait until they will be refused, and answers wait, so that naru does not know and more of them come.
+    await rig.target.call('CLIENT', 'PAUSE', 60_000, 'WRITE');
     rig.toTarget.use({ kind: 'hold-response' });
     const before = await errorReplies();
     await rig.target.call('CONFIG', 'SET', 'maxmemory', '1');
     const at = await checkpoint();
+    await rig.target.call('CLIENT', 'UNPAUSE');
     await until('a refusal', async () => (await errorReplies()) > before);
     await rig.target.call('CONFIG', 'SET', 'maxmemory', '0');
     expect(await checkpoint()).toBe(at);
