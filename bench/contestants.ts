@@ -104,12 +104,13 @@ async function measureStart(): Promise<number> {
   return times.sort((a, b) => a - b)[2] as number;
 }
 
-export const naru: Contestant = {
-  name: 'naru',
+/** With options beside those that it has anyway. */
+export const naruWith = (name: string, args: readonly string[]): Contestant => ({
+  name,
   async copy(source, target) {
     const startMs = await naruStart();
     const begin = performance.now();
-    const run = Naru.start([...naruArgs(source, target), '--until-synced']);
+    const run = Naru.start([...naruArgs(source, target), '--until-synced', ...args]);
     await run.untilEvent('synced');
     const ms = performance.now() - begin;
     const { code } = await run.exited;
@@ -117,6 +118,10 @@ export const naru: Contestant = {
     const { cpuMs, peakRssBytes } = run;
     return { ms: ms - startMs, processMs: performance.now() - begin, cpuMs, peakRssBytes };
   },
+});
+
+export const naru: Contestant = {
+  ...naruWith('naru', []),
   async follow(source, target) {
     const run = Naru.start(naruArgs(source, target));
     await run.untilEvent('synced');

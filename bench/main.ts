@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [full|stream|memory|decode|scan ...] [--rounds 3] [--scale 1] [--only NAME ...] [--json PATH]`
+ * `npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds 3] [--scale 1] [--only NAME ...] [--json PATH]`
  *
  * Real servers on this machine, data made for it, and the yardstick in the same run: each round goes through all contestants in turn,
  * so that what else the machine does strikes them alike. Medians are printed, every round is written to the JSON file.
@@ -16,10 +16,11 @@ import { benchDecode } from './decode.ts';
 import { benchFull } from './full.ts';
 import { benchMemory } from './memory.ts';
 import { type Result, type Summary, summarize, table } from './report.ts';
+import { benchRules } from './rules.ts';
 import { benchScan } from './scan.ts';
 import { benchStream } from './stream.ts';
 
-const PARTS = ['full', 'stream', 'memory', 'decode', 'scan'] as const;
+const PARTS = ['full', 'stream', 'memory', 'decode', 'scan', 'rules'] as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,7 +38,7 @@ const parts: readonly string[] = positionals.length > 0 ? positionals : PARTS;
 const unknown: string | undefined = parts.find((part) => !(PARTS as readonly string[]).includes(part));
 if (unknown !== undefined || !(rounds >= 1) || !(scale > 0)) {
   console.error(
-    'usage: npm run bench -- [full|stream|memory|decode|scan ...] [--rounds N] [--scale N] [--only NAME] [--json PATH]',
+    'usage: npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds N] [--scale N] [--only NAME] [--json PATH]',
   );
   process.exit(2);
 }
@@ -86,5 +87,6 @@ if (parts.includes('stream')) results.push(...(await benchStream(field, rounds, 
 if (parts.includes('memory')) results.push(...(await benchMemory(scale, tell)));
 if (parts.includes('decode')) results.push(...(await benchDecode(rounds, scale, tell)));
 if (parts.includes('scan')) results.push(...(await benchScan(values.only, rounds, scale, tell)));
+if (parts.includes('rules')) results.push(...(await benchRules(rounds, scale, tell)));
 const summaries: Summary[] = summarize(results);
 console.log(`\n${table(summaries)}\n\n${writeJson(machine, summaries)}`);

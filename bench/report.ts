@@ -2,7 +2,7 @@ import { bytesText } from '../src/cli/units.ts';
 import type { Copied } from './contestants.ts';
 
 export interface Result {
-  part: 'full' | 'stream' | 'memory' | 'decode' | 'scan';
+  part: 'full' | 'stream' | 'memory' | 'decode' | 'scan' | 'rules';
   data: string;
   contestant: string;
   rounds: Copied[];
@@ -10,11 +10,11 @@ export interface Result {
 
 export interface Summary extends Result {
   median: Copied;
-  /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb, for a scan the reading alone */
+  /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb, for a scan the reading alone, for rules a run without any */
   ratio?: number;
 }
 
-const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb', 'SCAN + DUMP only'];
+const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb', 'SCAN + DUMP only', 'naru, no rules'];
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -171,7 +171,8 @@ export class Pump {
    * acknowledged (a drain). Throws NaruError for damaged data and for what befell the spool.
    */
   async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
-    const { spool, target, recopier, pace } = this.#options;
+    const { spool, target, recopier, pace, rules } = this.#options;
+    const transform = rules?.rules.transform;
     this.#stopped = false;
     // After an outage a value may be due where the stream stands.
     if (this.#phase === 'stream') this.#options.stream.settle();
@@ -187,7 +188,9 @@ export class Pump {
       }
       const view = this.#next(Math.max(end, recopier?.neededTo ?? end));
       if (view !== undefined) {
-        this.#give(view, spool.position - view.length);
+        const offset = spool.position - view.length;
+        if (transform === undefined) this.#give(view, offset);
+        else transform.watched(() => this.#give(view, offset));
         this.#options.onTaken?.();
         target.breathe(false);
         if (!target.ready) await this.#unlessStopped(target.whenReady());

@@ -78,6 +78,10 @@ function checked(loaded: Record<string, unknown>): TransformModule {
 export class Transform {
   readonly #module: TransformModule;
   readonly #skipErrors: boolean;
+  #isWatched = false;
+  /** what is called, and about which key */
+  #name = '';
+  #key: Buffer = Buffer.alloc(0);
   /** entries and commands at which a function failed, and that were left out */
   rejected = 0;
 
@@ -152,26 +156,45 @@ export class Transform {
     }
   }
 
+  /**
+   * Does some work, in which the functions are called many times, under one watch: to begin one takes longer than most functions do. Throws what the
+   * work throws, and NaruError TRANSFORM_FAILED where a function does not return: the work is broken off then, and nothing can go on from it.
+   */
+  watched(work: () => void): void {
+    this.#isWatched = true;
+    pending = work;
+    try {
+      runner.runInThisContext({ timeout: CALL_MS });
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === TIMEOUT ? this.#failed(LATE, error) : error;
+    } finally {
+      this.#isWatched = false;
+    }
+  }
+
   /** Throws NaruError TRANSFORM_FAILED. */
   #called<T>(name: string, key: Buffer, call: () => T): T {
-    pending = call;
+    this.#name = name;
+    this.#key = key;
     try {
+      if (this.#isWatched) return call();
+      pending = call;
       return runner.runInThisContext({ timeout: CALL_MS }) as T;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      const late = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
-      const why = late ? `did not return within ${CALL_MS} ms` : `${FAILED}: ${message}`;
-      throw new NaruError(
-        'TRANSFORM_FAILED',
-        `transform: ${name} ${why}`,
-        { key: printable(key) },
-        { cause: error },
-      );
+      throw this.#failed(code === TIMEOUT ? LATE : `${FAILED}: ${message}`, error);
     }
+  }
+
+  #failed(why: string, cause: unknown): NaruError {
+    const place = { key: printable(this.#key) };
+    return new NaruError('TRANSFORM_FAILED', `transform: ${this.#name} ${why}`, place, { cause });
   }
 }
 
 const FAILED = 'failed';
+const LATE = `did not return within ${CALL_MS} ms`;
+const TIMEOUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 function nonsense(result: unknown, allowed: string): Error {
   const isPromise = typeof (result as { then?: unknown } | null)?.then === 'function';
