@@ -91,7 +91,7 @@ ttl = { drop = true }`,
   },
 ];
 
-describe('the target is what the rules make of the source', () => {
+describe('the target is what the rules make of the source, also where it is lost on the way', () => {
   it.each(CASES)('$name', async ({ toml, model, without, ttlToleranceMs }) => {
     const [source, target, expected] = [await start(), await start(), await start()];
     // What is not copied has the same names, and stays.
@@ -119,7 +119,10 @@ describe('the target is what the rules make of the source', () => {
     ]);
     runs.push(naru);
     await naru.untilEvent('snapshot_done');
-    await writer.until(12_000);
+    for (let lost = 0; lost < 4; lost++) {
+      await writer.until(3000);
+      await target.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    }
     await writer.stop();
     const offset = Number((await source.info('replication')).get('master_repl_offset'));
     await until('all is received', async () => {
