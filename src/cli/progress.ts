@@ -70,7 +70,7 @@ function progressParts(event: ProgressEvent): Part[] {
   const parts: Part[] = [{ text: event.phase, rank: 0 }];
   const add = (rank: number, text: string): void => void parts.push({ text, rank });
   if (event.waiting !== undefined) add(1, `waiting: ${printable(event.waiting)}`);
-  if (event.phase === 'snapshot' || event.phase === 'scan') {
+  if (event.phase === 'snapshot' || event.phase === 'scan' || event.phase === 'follow') {
     if (event.percent !== undefined) add(2, `${Math.floor(event.percent)}%`);
     add(7, `${countText(event.keys)} keys`);
     add(4, `${countText(event.keysPerSecond)} keys/s`);

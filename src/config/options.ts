@@ -3,6 +3,7 @@
  * from it. Each source of values overrides the one before it: default, naru.toml, environment, flag.
  */
 import { ruleOptions } from './rule-options.ts';
+import { scanOptions } from './scan-rows.ts';
 import { perSide } from './side-options.ts';
 
 export type Kind =
@@ -47,7 +48,7 @@ export interface OptionSpec {
   readonly min?: string;
   /** A `duration` that may be `never`. */
   readonly never?: true;
-  /** False: not on the command line, where other users of the machine and the shell's history would see it. */
+  /** False: not on the command line, where others would see it. */
   readonly flag?: false;
   /** False: not in naru.toml. */
   readonly toml?: false;
@@ -142,7 +143,7 @@ const common = {
     kind: 'boolean',
     group: 'Copying',
     doc: 'end once the target holds everything, instead of following changes until stopped',
-    commands: ['sync'],
+    commands: ['sync', 'scan'],
     default: 'false',
   },
   functions: {
@@ -165,19 +166,6 @@ const common = {
     group: 'Copying',
     doc: 'leave out what the target can not hold (expiries of fields, functions, values of modules ...), and count it',
     commands: ['sync', 'scan', 'restore'],
-    default: 'false',
-  },
-  'keys-file': {
-    kind: 'path',
-    group: 'Copying',
-    doc: 'file with the keys to copy, one a line; nothing is searched for then',
-    commands: ['scan'],
-  },
-  resume: {
-    kind: 'boolean',
-    group: 'Copying',
-    doc: 'go on where an earlier run was interrupted; its state is in --dir',
-    commands: ['scan'],
     default: 'false',
   },
   'psync-command': {
@@ -247,45 +235,6 @@ const common = {
     default: '16 MiB',
     min: '1 KiB',
   },
-  count: {
-    kind: 'count',
-    group: 'Limits',
-    doc: 'how many keys one step of SCAN looks at (COUNT)',
-    commands: ['scan'],
-    default: '1000',
-    min: '1',
-  },
-  'rate-keys': {
-    kind: 'count',
-    group: 'Limits',
-    doc: 'most keys read in a second, from all of the source; 0: no limit',
-    commands: ['sync', 'scan', 'restore'],
-    differs: {
-      sync: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
-      restore: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
-    },
-    default: '0',
-  },
-  'rate-bytes': {
-    kind: 'size',
-    group: 'Limits',
-    doc: 'most bytes read in a second, from all of the source; 0: no limit',
-    commands: ['sync', 'scan', 'restore'],
-    differs: {
-      sync: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },
-      restore: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },
-    },
-    default: '0',
-  },
-  'max-latency': {
-    kind: 'duration',
-    group: 'Limits',
-    doc: "how much later than usual the source may answer a PING before it is asked for less at once; 'never': it is not looked at",
-    commands: ['scan'],
-    default: '20ms',
-    min: '1ms',
-    never: true,
-  },
   'parallel-snapshots': {
     kind: 'count',
     group: 'Limits',
@@ -351,7 +300,7 @@ const common = {
   },
 } as const;
 
-type Common = typeof common & typeof ruleOptions;
+type Common = typeof common & typeof scanOptions & typeof ruleOptions;
 type PerSide = typeof perSide;
 
 export type Side = 'from' | 'to';
@@ -368,6 +317,7 @@ export type SpecOf<Name extends OptionName> = Name extends CommonName
 
 export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   ...common,
+  ...scanOptions,
   ...ruleOptions,
   ...forSide('from', 'source'),
   ...forSide('to', 'target'),

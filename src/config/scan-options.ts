@@ -1,4 +1,5 @@
 /** The options of `scan`: what a user of the library gives, and what a run works with. */
+import { NaruError } from '../errors/errors.ts';
 import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
 import { readTls, withCredentials } from './endpoints.ts';
@@ -33,9 +34,11 @@ export type ResolvedScanOptions = ResolvedSyncOptions & {
   maxLatency: number;
   keysFile: string | undefined;
   resume: boolean;
+  live: boolean;
+  liveBy: 'tracking' | 'keyspace' | 'monitor' | 'passes' | undefined;
 };
 
-const OWN = ['count', 'rateKeys', 'rateBytes', 'maxLatency', 'keysFile', 'resume'] as const;
+const OWN = ['count', 'rateKeys', 'rateBytes', 'maxLatency', 'keysFile', 'resume', 'live', 'liveBy'] as const;
 
 /** @throws NaruError USAGE and CONFIG_INVALID, as resolveSyncOptions does */
 export function resolveScanOptions(options: ScanOptions, origins: Origins = {}): ResolvedScanOptions {
@@ -47,9 +50,18 @@ export function resolveScanOptions(options: ScanOptions, origins: Origins = {}):
   const fromTls = readTls('from', from, options.fromTls, values, origins);
   const toTls = readTls('to', to, options.toTls, values, origins);
   refuseTlsWithoutUse(values, fromTls ?? toTls, origins);
+  if (values.live) refuseWithLive(values);
   const own = Object.fromEntries(OWN.map((name) => [name, values[name]]));
   const run = { ...resolveSyncOptions({ ...shared(values), from, to, fromTls, toTls }), functions: 'skip' };
   return { ...run, ...own } as ResolvedScanOptions;
+}
+
+/** What is read again takes the place of what the target holds, and what is gone is removed: the target's own keys can't be told from it. */
+function refuseWithLive({ onConflict, resume, keysFile }: OptionValues): void {
+  const other = resume ? '--resume' : keysFile !== undefined ? '--keys-file' : undefined;
+  const policy = onConflict === 'skip' || onConflict === 'fail' ? `--on-conflict ${onConflict}` : other;
+  if (policy === undefined) return;
+  throw new NaruError('CONFIG_INVALID', `--live does not go with ${policy}`, { side: 'config' });
 }
 
 /** What a run of sync has too, and what is part of no endpoint. */

@@ -1,5 +1,5 @@
 /** What a run tells while it goes on: one object an event, the same in the library and with `--json`. Times in milliseconds, sizes in bytes. */
-export type Phase = 'connecting' | 'scan' | 'snapshot' | 'stream' | 'draining' | 'done';
+export type Phase = 'connecting' | 'scan' | 'follow' | 'snapshot' | 'stream' | 'draining' | 'done';
 
 export interface Counters {
   /** entries of the snapshot that the target has acknowledged */

@@ -20,7 +20,7 @@ const NOTHING: Reading = {
 };
 
 /** Of the phases the first one counts: a run is in its stream when all of its links are. */
-const PHASES: readonly Phase[] = ['scan', 'snapshot', 'draining', 'stream', 'done'];
+const PHASES: readonly Phase[] = ['scan', 'snapshot', 'follow', 'draining', 'stream', 'done'];
 
 /** `undefined` is a link that has not begun. */
 export function sumOf(readings: readonly (Reading | undefined)[]): Reading {

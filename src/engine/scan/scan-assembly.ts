@@ -11,6 +11,7 @@ import { VALKEY_VERSION_MAX } from '../../protocol/rdb/types.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
+import type { ScanMemory } from '../../source/redis/scan/memory.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
 import { TypedReader } from '../../source/redis/scan/pieces/typed-reader.ts';
 import { RecordWriter } from '../../source/redis/scan/records.ts';
@@ -28,6 +29,8 @@ export interface ScanAssemblyInput {
   options: ResolvedScanOptions;
   sourceNode: string;
   walks: readonly ScanWalk[];
+  /** of a scan that follows changes */
+  memory: ScanMemory | undefined;
   side: TargetSide;
   checked: CheckedTarget;
   source: NodeFacts;
@@ -95,6 +98,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       count: options.count,
       pace: input.pace,
       load: input.load,
+      memory: input.memory,
       values: new TypedReader({
         records,
         version: rdbVersionOf(input.source),

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
@@ -8,12 +9,15 @@ import type { Endpoint } from '../../net/url.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { ScanPlace } from '../../source/redis/scan/batch.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
+import { Fingerprints } from '../../source/redis/scan/fingerprints.ts';
 import { keysIn } from '../../source/redis/scan/keys-file.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
+import type { ScanMemory } from '../../source/redis/scan/memory.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
 import { findWalks } from '../../source/redis/scan/proxy-walks.ts';
 import { stagesOf } from '../../source/redis/scan/stages.ts';
 import { Signal } from '../../spool/signal.ts';
+import { fileName } from '../assembly.ts';
 import type { CheckedTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { ErrorEvent, Phase, WarningEvent } from '../events.ts';
@@ -23,6 +27,7 @@ import { readingOf } from '../reading.ts';
 import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
+import { LiveLink } from './live-link.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
 import { readSourceFacts, type SourceFacts } from './scan-facts.ts';
 import type { LinkState } from './scan-state.ts';
@@ -43,6 +48,12 @@ export interface ScanHost {
   /** All keys have been read: resolves to whether the node has to be walked again. Rejects with NaruError. */
   walked(): Promise<boolean>;
   emit(event: WarningEvent | ErrorEvent): void;
+  // of a scan that follows changes
+  /** The source has a key now that may have been the target's own. */
+  taken(db: number, buf: Buffer, start: number, end: number): void;
+  /** Has the keys read again, by `readAgain`, that the target has and the source may not have. Rejects with NaruError. */
+  sweep(): Promise<void>;
+  onSynced(): void;
 }
 
 /** A key that can't be written now is read again after this. */
@@ -65,6 +76,9 @@ export class ScanJob {
   #walks: readonly ScanWalk[] = [];
   #checked: { source: SourceFacts; target: CheckedTarget } | undefined;
   #phase: Phase = 'connecting';
+  #live: LiveLink | undefined;
+  #memory: ScanMemory | undefined;
+  synced = false;
 
   constructor(options: ResolvedScanOptions, host: ScanHost, load: Load) {
     this.#options = options;
@@ -145,7 +159,13 @@ export class ScanJob {
       ...readingOf(parts, this.#phase, undefined, this.#transfer.waiting),
       expectedKeys: this.#options.keysFile === undefined ? keys : undefined,
       vanished,
+      ...(this.isFollowing && { lagMs: this.#lagMs }),
     };
+  }
+
+  get #lagMs(): number {
+    const { sinceMs } = this.#live?.dirty ?? {};
+    return sinceMs === undefined ? 0 : Math.max(0, Date.now() - sinceMs);
   }
 
   /** Keys that the node said it has; undefined: it does not say. */
@@ -163,6 +183,7 @@ export class ScanJob {
 
   async #start(): Promise<ScanAssembly> {
     const { source, target: checked } = this.#checked as { source: SourceFacts; target: CheckedTarget };
+    this.#memory = this.#options.live ? this.#makeMemory() : undefined;
     const parts = await assembleScan({
       options: this.#options,
       sourceNode: this.#host.node,
@@ -172,6 +193,7 @@ export class ScanJob {
       source: source.facts,
       pace: this.#host.pace,
       load: this.#load,
+      memory: this.#memory,
       endpoint: () => this.#host.endpoint(),
       link: {
         onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
@@ -193,6 +215,7 @@ export class ScanJob {
     this.#parts = parts;
     this.#transfer.parts = parts;
     await parts.link.start();
+    if (this.#options.live) await this.#follow(parts, source);
     this.#phase = 'scan';
     this.#transfer.side.begin(this.#transfer.isExact);
     this.#load.watch(async () => (await this.#asker.open()).call('PING'));
@@ -210,6 +233,7 @@ export class ScanJob {
       await this.#rereadHeld(parts);
       place = undefined;
     } while (await this.#walksAgain(parts));
+    if (this.#live !== undefined) await this.#keepUp(this.#live);
     if (!records.begun) records.version(EMPTY_VERSION);
     records.end();
     parts.pump.snapshotEnds(records.offset, records.offset);
@@ -259,6 +283,66 @@ export class ScanJob {
     }
   }
 
+  // ---- following changes
+
+  #makeMemory(): ScanMemory {
+    const { dir } = this.#options;
+    const file = path.join(dir, `${fileName(this.#host.node)}.prints`);
+    const keysExpected = this.expectedKeys;
+    const prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
+    return { prints, taken: (db, buf, start, end) => this.#host.taken(db, buf, start, end) };
+  }
+
+  async #follow(parts: ScanAssembly, { databases }: SourceFacts): Promise<void> {
+    const live = await LiveLink.begin(this.#options, this.#walks, databases, {
+      endpoint: () => this.#host.endpoint(),
+      readDirty: () => parts.link.readDirty(),
+      compare: () => this.#compare(parts),
+      onSynced: () => {
+        if (!this.synced) this.#host.onSynced();
+      },
+      onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
+      onReconnected: () => {
+        this.#transfer.waiting = undefined;
+      },
+      onFailure: (error) => this.#transfer.fail(error),
+      warn: (code, message) => this.#transfer.warn(code, message),
+    });
+    this.#live = live;
+    parts.link.follow(live.dirty);
+  }
+
+  async #keepUp(live: LiveLink): Promise<void> {
+    this.#phase = 'follow';
+    live.nudge();
+    await live.run();
+    await this.#rereadHeld(this.#parts as ScanAssembly);
+  }
+
+  /** Databases may be new by now. */
+  async #compare(parts: ScanAssembly): Promise<void> {
+    const { databases } = await readSourceFacts(await this.#asker.open());
+    await this.#walk(parts, databases, undefined);
+    await this.#host.sweep();
+    await parts.link.readDirty();
+    await this.#rereadHeld(parts);
+  }
+
+  get isFollowing(): boolean {
+    return this.#phase === 'follow';
+  }
+
+  /** Of a scan that follows changes: compares once more, and ends. */
+  stop(): void {
+    this.#phase = 'draining';
+    this.#live?.stop();
+  }
+
+  /** `db` undefined: in all databases. */
+  readAgain(db: number | undefined, keys: readonly Buffer[]): void {
+    for (const key of keys) this.#live?.add(db, key);
+  }
+
   // ---- moving data
 
   async #move(parts: ScanAssembly): Promise<void> {
@@ -276,10 +360,13 @@ export class ScanJob {
     if (checkpointed) this.#transfer.side.proved();
     parts.spool.release(this.#transfer.side.releasable(offset));
     parts.link.acked(offset);
+    this.#live?.nudge();
     this.#acked.wake();
   }
 
   async #close(): Promise<void> {
+    await this.#live?.end();
+    this.#memory?.prints.close();
     this.#asker.close();
     this.#acked.wake();
     this.#transfer.side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));

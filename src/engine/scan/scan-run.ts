@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { compileRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
@@ -17,6 +18,7 @@ import { countersIn, sumOf } from '../sums.ts';
 import { ScanJob } from './scan-job.ts';
 import { type LinkState, ScanState } from './scan-state.ts';
 import { SlotGains } from './slot-gains.ts';
+import { Sweeper } from './sweeper.ts';
 
 interface Link {
   readonly place: SourcePlace;
@@ -49,6 +51,7 @@ export class ScanRun {
   #running = new Set<Promise<void>>();
   #failure: NaruError | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #sweeper: Sweeper | undefined;
   #versions = { sourceVersion: '', targetVersion: '' };
 
   constructor(options: ResolvedScanOptions, emit: (event: SyncEvent) => void) {
@@ -62,7 +65,15 @@ export class ScanRun {
 
   /** Reads no more; what the target holds is in the state. */
   stop(): void {
-    this.#fail(stopped());
+    const { live } = this.#options;
+    if (live && this.#links.length > 0 && this.#links.every(({ job }) => job.isFollowing))
+      this.#endFollowing();
+    else this.#fail(stopped());
+  }
+
+  /** A scan that follows changes compares once more before it ends. A second word to stop changes nothing. */
+  #endFollowing(): void {
+    for (const { job } of this.#links) job.stop();
   }
 
   /** Runs to the end. Rejects with NaruError. */
@@ -113,6 +124,8 @@ export class ScanRun {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
+    if (this.#options.live && compileRules(this.#options) !== undefined)
+      throw new NaruError('CONFIG_INVALID', '--live does not go with rules', { side: 'config' });
     checkTopologyOfRules(this.#options, this.#nodes.isCluster, this.#target);
     await this.#loadState();
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
@@ -135,6 +148,7 @@ export class ScanRun {
     const { shard } = place;
     if (shard !== undefined) this.#gains.begin(place, this.#nodes.topology);
     const { onConflict = this.#earlier && 'overwrite' } = this.#options;
+    const link: { job?: ScanJob } = {};
     const job = new ScanJob(
       { ...this.#options, onConflict },
       {
@@ -147,9 +161,13 @@ export class ScanRun {
         endpoint: () => this.#nodes.questions(place),
         walked: () => this.#arrived(place),
         emit: (event) => this.#tell(event),
+        taken: (db, buf, start, end) => this.#sweeper?.taken(db, buf, start, end),
+        sweep: () => (this.#sweeper as Sweeper).sweep(),
+        onSynced: () => this.#oneSynced(link),
       },
       this.#load,
     );
+    link.job = job;
     return { place, job };
   }
 
@@ -165,6 +183,25 @@ export class ScanRun {
       this.#versions = { sourceVersion: source.version, targetVersion: target.facts.version };
     }
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#options.live) this.#sweeper = await this.#makeSweeper();
+  }
+
+  #makeSweeper(): Promise<Sweeper> {
+    const merged = this.#target.kind === 'cluster' && (this.#target.databases ?? 1) === 1;
+    return Sweeper.begin(this.#options, merged, this.#ending.signal, {
+      readAgain: (db, keys) => {
+        for (const { job } of this.#links) job.readAgain(db, keys);
+      },
+      warn: (code, message) => this.#warn(code, message),
+    });
+  }
+
+  #oneSynced(link: { job?: ScanJob }): void {
+    if (link.job !== undefined) link.job.synced = true;
+    if (this.#told.has('synced') || this.#links.some(({ job }) => !job.synced)) return;
+    this.#told.add('synced');
+    this.#emit({ event: 'synced', ...countersIn(this.#reading), offset: 0, ms: this.#meter.elapsedMs });
+    if (this.#options.untilSynced) this.#endFollowing();
   }
 
   async #checkOne(job: ScanJob, isLast: boolean): ReturnType<ScanJob['check']> {

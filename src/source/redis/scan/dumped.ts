@@ -1,6 +1,8 @@
 import type { Abilities } from './abilities.ts';
 import { clockAt } from './answers.ts';
 import type { Batch } from './batch.ts';
+import { SAME } from './fingerprints.ts';
+import type { ScanMemory } from './memory.ts';
 import type { RecordWriter } from './records.ts';
 import type { ReplyBuffer } from './reply-buffer.ts';
 
@@ -11,11 +13,14 @@ const FOOTER_BYTES = 10;
 export class Dumped {
   readonly #input: ReplyBuffer;
   readonly #records: RecordWriter;
+  readonly #memory: ScanMemory | undefined;
   /** the source's clock as it was told last */
   #clockMs = 0;
   #expireAtMs = -1;
 
-  constructor(input: ReplyBuffer, records: RecordWriter) {
+  /** `memory`: what is as it was when it was read last is not written, nor is it removed where it was never read */
+  constructor(input: ReplyBuffer, records: RecordWriter, memory: ScanMemory | undefined) {
+    this.#memory = memory;
     this.#input = input;
     this.#records = records;
   }
@@ -53,6 +58,7 @@ export class Dumped {
     }
     const footer = start + length - FOOTER_BYTES;
     if (footer <= start) throw input.bad(start);
+    if (this.#isKnown(batch, buf.readUInt32LE(footer + 2), buf.readUInt32LE(footer + 6))) return behind;
     const records = this.#records;
     records.version((buf[footer] as number) | ((buf[footer + 1] as number) << 8));
     if (batch.again) records.again();
@@ -60,5 +66,29 @@ export class Dumped {
     const type = buf[start] as number;
     records.entry(arena, batch.start(done), batch.end(done), this.#expireAtMs, type, buf, start + 1, footer);
     return behind;
+  }
+
+  #isKnown(batch: Batch, crcLow: number, crcHigh: number): boolean {
+    if (this.#memory === undefined) return false;
+    const { arena, done } = batch;
+    const [start, end] = [batch.start(done), batch.end(done)];
+    this.#memory.taken(this.#records.db, arena, start, end);
+    const { prints } = this.#memory;
+    return prints.note(this.#records.db, arena, start, end, crcLow, crcHigh, this.#expireAtMs) === SAME;
+  }
+
+  /** A batch's next key was read in another way: it is always written. */
+  alone(batch: Batch): void {
+    this.#isKnown(batch, 0, 0);
+  }
+
+  /** A batch's next key is not there. */
+  gone(batch: Batch): void {
+    const { arena, done, again } = batch;
+    const [start, end] = [batch.start(done), batch.end(done)];
+    const { db } = this.#records;
+    if (!again || this.#memory?.prints.has(db, arena, start, end) === false) return;
+    this.#memory?.prints.forget(db, arena, start, end);
+    this.#records.gone(arena, start, end);
   }
 }

@@ -10,6 +10,7 @@ import type { ScanWalk } from './cursors.ts';
 import { Dumped } from './dumped.ts';
 import { Kinds } from './kinds.ts';
 import type { Load } from './load.ts';
+import type { ScanMemory } from './memory.ts';
 import type { Pace } from './pace.ts';
 import { readAlone } from './read-alone.ts';
 import type { RecordWriter } from './records.ts';
@@ -27,6 +28,8 @@ export interface ReaderOptions {
   readonly count: number;
   readonly pace: Pace;
   readonly load: Load;
+  /** undefined: nothing is read twice */
+  readonly memory?: ScanMemory | undefined;
   /** undefined: what is too large to be asked for whole can't be read */
   readonly values: ValueReader | undefined;
 }
@@ -69,7 +72,8 @@ export class Reader implements ByteReader {
   readonly #in = new ReplyBuffer();
   readonly #asked = new Kinds();
   readonly #output: Output;
-  readonly #queue = new BatchQueue();
+  /** what is to be read, and empty batches for that */
+  readonly queue: BatchQueue = new BatchQueue();
   readonly #sizer: Sizer;
   readonly #dumped: Dumped;
   readonly #steps = new WalkSteps();
@@ -90,8 +94,8 @@ export class Reader implements ByteReader {
       if (this.#connection === undefined) done();
       else this.#connection.write(bytes, done);
     });
-    this.#dumped = new Dumped(this.#in, options.records);
-    this.#sizer = new Sizer(this.#queue.all, this.#output, this.#asked);
+    this.#dumped = new Dumped(this.#in, options.records, options.memory);
+    this.#sizer = new Sizer(this.queue.all, this.#output, this.#asked);
   }
 
   // ---- what to read
@@ -105,27 +109,18 @@ export class Reader implements ByteReader {
   /** The cursor is of no use any more: keys that are known are read, and the walk begins anew. */
   startOver(): void {
     this.#steps.startOver();
-    for (const batch of this.#queue.all) batch.place = undefined;
-  }
-
-  /** An empty batch, to be filled and read. */
-  spare(): Batch {
-    return this.#queue.spare();
+    for (const batch of this.queue.all) batch.place = undefined;
   }
 
   /** Reads these keys, in the database that is selected. */
   read(batch: Batch): void {
-    this.#queue.all.push(batch);
+    this.queue.all.push(batch);
     this.#goOn();
   }
 
   /** Nothing is left to read. */
   get idle(): boolean {
-    return this.#steps.ended && this.#queue.all.length === 0 && !this.#busy;
-  }
-
-  get takesMore(): boolean {
-    return this.#queue.takesMore;
+    return this.#steps.ended && this.queue.all.length === 0 && !this.#busy;
   }
 
   /** Wakes when something has been read. */
@@ -143,7 +138,7 @@ export class Reader implements ByteReader {
     this.#busy = false;
     this.#underWay = 0;
     this.#underWayBytes = 0;
-    for (const batch of this.#queue.all) batch.askAgain();
+    for (const batch of this.queue.all) batch.askAgain();
     this.#connection = connection;
     connection.setReader(this);
     this.#goOn();
@@ -207,10 +202,10 @@ export class Reader implements ByteReader {
   }
 
   #askAhead(): void {
-    for (const batch of this.#queue.all)
+    for (const batch of this.queue.all)
       if (batch.asked < batch.count) this.#sizer.ask(batch, this.#abilities);
     const { count, load } = this.#options;
-    if (!this.#steps.due || !this.takesMore) return;
+    if (!this.#steps.due || !this.queue.takesMore) return;
     this.#steps.ask(this.#output, Math.max(1, Math.round(count * load.share)));
     this.#asked.push(SCAN);
   }
@@ -219,7 +214,7 @@ export class Reader implements ByteReader {
   #askValues(): boolean {
     const { pace } = this.#options;
     for (;;) {
-      const batch = this.#queue.next;
+      const batch = this.queue.next;
       if (batch === undefined) return false;
       const size = batch.sizes[batch.wanted] as number;
       const alone = size > this.#options.bigKeyBytes || !this.#abilities.dump;
@@ -301,7 +296,7 @@ export class Reader implements ByteReader {
     const input = this.#in;
     if (input.buf[at] !== DOLLAR) throw input.bad(at);
     const length = input.number(at, lf);
-    const batch = this.#queue.current;
+    const batch = this.queue.current;
     if (length < 0) {
       this.#gone(batch);
       return lf + 1;
@@ -321,23 +316,23 @@ export class Reader implements ByteReader {
 
   #gone(batch: Batch): void {
     this.vanished++;
-    if (batch.again) this.#options.records.gone(batch.arena, batch.start(batch.done), batch.end(batch.done));
+    this.#dumped.gone(batch);
     this.#got(batch);
   }
 
   #finishBatches(): void {
-    for (let batch = this.#queue.shiftDone(); batch !== undefined; batch = this.#queue.shiftDone()) {
+    for (let batch = this.queue.shiftDone(); batch !== undefined; batch = this.queue.shiftDone()) {
       this.#listener.onBatch(batch);
-      this.#queue.reuse(batch);
+      this.queue.reuse(batch);
     }
     this.progress.wake();
   }
 
   #scanned(at: number): number {
-    const batch = this.#queue.spare();
+    const batch = this.queue.spare();
     const end = this.#steps.take(this.#in, at, batch);
-    if (end < 0) this.#queue.reuse(batch);
-    else this.#queue.all.push(batch);
+    if (end < 0) this.queue.reuse(batch);
+    else this.queue.all.push(batch);
     return end;
   }
 
@@ -350,9 +345,9 @@ export class Reader implements ByteReader {
     else if (kind === TIME) this.#dumped.noClock();
     else if (kind === SCAN) this.#fail(refusedKey(text, node, 'SCAN'));
     else if (isElsewhere(text)) {
-      if (kind === VALUE) this.#got(this.#queue.current);
+      if (kind === VALUE) this.#got(this.queue.current);
     } else {
-      const { current } = this.#queue;
+      const { current } = this.queue;
       this.#fail(refusedKey(text, node, kind === VALUE ? 'DUMP' : 'PTTL', current.key(current.done)));
     }
   }
@@ -386,8 +381,10 @@ export class Reader implements ByteReader {
 
   #gotAlone(batch: Batch, isThere: boolean): void {
     this.#options.pace.took(1, this.#begin(batch));
-    if (isThere) this.#got(batch);
-    else this.#gone(batch);
+    if (isThere) {
+      this.#dumped.alone(batch);
+      this.#got(batch);
+    } else this.#gone(batch);
   }
 
   #begin(batch: Batch): number {

@@ -8,6 +8,7 @@ import { describeEndpoint, type Endpoint } from '../../../net/url.ts';
 import { askAbilities } from './abilities.ts';
 import type { ScanPlace } from './batch.ts';
 import type { ScanWalk } from './cursors.ts';
+import type { DirtyKeys } from './dirty-keys.ts';
 import { HeldKeys } from './held-keys.ts';
 import { askProcesses } from './process.ts';
 import { Reader, type ReaderOptions } from './reader.ts';
@@ -50,6 +51,8 @@ export class ScanLink {
   #node: string;
   #connection: Connection | undefined;
   #db = 0;
+  #acked = 0;
+  #dirty: DirtyKeys | undefined;
   #runId: string | undefined;
   #failure: NaruError | undefined;
   readonly #marks: { offset: number; place: ScanPlace }[] = [];
@@ -61,8 +64,11 @@ export class ScanLink {
     this.#node = options.node;
     this.#outage = new Outage(options.giveUpAfterMs);
     this.#reader = new Reader(options, {
-      onBatch: ({ place }) => {
+      onBatch: (batch) => {
+        const { place } = batch;
         this.#outage.over();
+        this.#dirty?.read(batch, options.records.offset);
+        this.#dirty?.acked(this.#acked);
         if (place !== undefined) this.#marks.push({ offset: options.records.offset, place });
       },
       onFailure: (error) => this.#fail(error),
@@ -86,6 +92,8 @@ export class ScanLink {
 
   /** The target holds everything before this spool offset. */
   acked(offset: number): void {
+    this.#acked = offset;
+    this.#dirty?.acked(offset);
     // A key that was held back is behind what is acknowledged.
     if (this.held.count > 0) return;
     const marks = this.#marks;
@@ -109,25 +117,52 @@ export class ScanLink {
   /** Reads these keys of a database; with each comes the place behind it. Rejects with NaruError. */
   async keys(db: number, keys: AsyncIterable<{ key: Buffer; place: ScanPlace }>): Promise<void> {
     await this.#select(db);
-    let batch = this.#reader.spare();
+    let batch = this.#reader.queue.spare();
     for await (const { key, place } of keys) {
       batch.add(key, 0, key.length);
       batch.place = place;
       if (batch.count < this.#options.count) continue;
       this.#reader.read(batch);
-      batch = this.#reader.spare();
-      await this.#until(() => this.#reader.takesMore);
+      batch = this.#reader.queue.spare();
+      await this.#until(() => this.#reader.queue.takesMore);
     }
     this.#reader.read(batch);
     await this.#finished();
+  }
+
+  /** From now on these keys are read between the others. */
+  follow(dirty: DirtyKeys): void {
+    this.#dirty = dirty;
+  }
+
+  /** Reads what is dirty by now. Rejects with NaruError. */
+  async readDirty(): Promise<void> {
+    for (const db of this.#dirty?.databases ?? []) {
+      await this.#select(db);
+      this.#takeDirty();
+      await this.#finished();
+    }
+  }
+
+  /** Keys of the database that is selected. */
+  #takeDirty(): void {
+    const dirty = this.#dirty;
+    while (dirty?.databases.includes(this.#db) && this.#reader.queue.takesMore) {
+      const batch = this.#reader.queue.spare();
+      dirty.take(this.#db, batch, this.#options.count);
+      this.#reader.read(batch);
+    }
   }
 
   /** Reads the keys that are held once more. Rejects with NaruError. */
   async reread(): Promise<void> {
     for (const [db, keys] of this.held.take()) {
       await this.#select(db);
-      const batch = this.#reader.spare();
-      for (const key of keys) batch.add(key, 0, key.length);
+      const batch = this.#reader.queue.spare();
+      for (const key of keys) {
+        this.#options.memory?.prints.forget(db, key, 0, key.length);
+        batch.add(key, 0, key.length);
+      }
       this.#reader.read(batch);
       await this.#finished();
     }
@@ -166,6 +201,7 @@ export class ScanLink {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (reached()) return;
+      this.#takeDirty();
       await this.#reader.progress.wait();
     }
   }

@@ -1,0 +1,229 @@
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import { isNaruError, type NaruError } from '../../errors/errors.ts';
+import { delay } from '../../net/backoff.ts';
+import { openClient, type RespClient } from '../../net/client.ts';
+import type { Endpoint } from '../../net/url.ts';
+import { KeyTable } from '../../pipeline/keys/key-table.ts';
+import { WrittenKeys } from '../../pipeline/keys/written-keys.ts';
+import { chooseWay } from '../../source/redis/follow/choose.ts';
+import type { Follower, FollowerListener, Way } from '../../source/redis/follow/follower.ts';
+import { makeFollower } from '../../source/redis/follow/make-follower.ts';
+import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
+import { DirtyKeys } from '../../source/redis/scan/dirty-keys.ts';
+import { Signal } from '../../spool/signal.ts';
+
+export interface LiveHost {
+  endpoint(): Promise<Endpoint>;
+  /** Reads what is dirty by now. */
+  readDirty(): Promise<void>;
+  /** Reads all keys again, and has those removed that are gone. */
+  compare(): Promise<void>;
+  /** Everything that the source had when this was begun to be asked is in the target. */
+  onSynced(): void;
+  onRetry(error: NaruError, delayMs: number): void;
+  onReconnected(): void;
+  onFailure(error: NaruError): void;
+  warn(code: string, message: string): void;
+}
+
+/** With more keys than this all are read again: each takes some 100 bytes of memory. */
+const DIRTY_MAX = 1_000_000;
+/** What is told within this is read together. */
+const GATHER_MS = 5;
+/** Between two comparing passes, where nothing tells what changes. */
+const PASS_EVERY_MS = 1000;
+
+/**
+ * What keeps a scanned node's copy right once all keys were read: keys that a follower tells are read again, and where it can not be sure all keys are. It
+ * begins to follow before the first key is read, so that a change is either in what is read or is told.
+ */
+export class LiveLink {
+  readonly dirty: DirtyKeys = new DirtyKeys(DIRTY_MAX);
+  readonly #host: LiveHost;
+  readonly #follower: Follower;
+  readonly #databases: readonly number[];
+  readonly #woken = new Signal();
+  readonly #stopping = new AbortController();
+  #unsure = false;
+  #failure: NaruError | undefined;
+  #ended = false;
+  /** all that was told before this is to be acknowledged: then it is in sync */
+  #syncMark: number | undefined;
+  #asksForMark = false;
+
+  private constructor(
+    way: Way,
+    walks: readonly ScanWalk[],
+    databases: readonly number[],
+    options: ResolvedScanOptions,
+    host: LiveHost,
+  ) {
+    this.#host = host;
+    this.#databases = databases;
+    const monitors = monitorsOf(walks);
+    this.#follower = makeFollower(
+      way,
+      {
+        endpoint: () => host.endpoint(),
+        tls: options.fromTls ?? {},
+        connectTimeoutMs: options.connectTimeout,
+        giveUpAfterMs: options.giveUpAfter,
+        commandKeys: new WrittenKeys(KeyTable.builtIn()),
+        ...(monitors && { monitorCommands: monitors }),
+      },
+      this.#listener(),
+    );
+  }
+
+  /** Begins to follow; what changes from now on is told. Rejects with NaruError. */
+  static async begin(
+    options: ResolvedScanOptions,
+    walks: readonly ScanWalk[],
+    databases: readonly number[],
+    host: LiveHost,
+  ): Promise<LiveLink> {
+    const way = options.liveBy ?? (await choose(options, walks, host));
+    const live = new LiveLink(way, walks, databases, options, host);
+    await live.#follower.start();
+    for (const doubt of live.#follower.doubts) host.warn('CHANGES_IN_DOUBT', `${way}: ${doubt}`);
+    return live;
+  }
+
+  /** Keys that have to be read again; `db` undefined: in all databases. */
+  add(db: number | undefined, key: Buffer): void {
+    this.#dirty(db, key, 0, key.length);
+  }
+
+  /** What it waits for may have come: the target has acknowledged something. */
+  nudge(): void {
+    this.#woken.wake();
+  }
+
+  /** Has `run` compare once more, and end. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#woken.wake();
+  }
+
+  /** Goes on until `stop`; then all that had changed by then is in the spool. Rejects with NaruError. */
+  async run(): Promise<void> {
+    this.#lookForSync();
+    while (!this.#stopping.signal.aborted) await this.#round();
+    await this.#caughtUp();
+    await this.#host.compare();
+    await this.#caughtUp();
+    while (this.dirty.size > 0 && this.#failure === undefined) await this.#host.readDirty();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#woken.wake();
+    await this.#follower.stop();
+  }
+
+  async #round(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#unsure) {
+      this.#unsure = false;
+      await this.#host.compare();
+    } else if (this.dirty.size > 0) {
+      await this.#host.readDirty();
+    } else if (this.#follower.way === 'passes' && this.#syncMark !== undefined) {
+      await delay(PASS_EVERY_MS, this.#stopping.signal).catch(() => {});
+      this.#unsure = true;
+    } else {
+      await this.#woken.wait();
+      await delay(GATHER_MS, this.#stopping.signal).catch(() => {});
+    }
+    this.#lookForSync();
+  }
+
+  #lookForSync(): void {
+    if (this.#unsure) return;
+    if (this.#syncMark !== undefined) {
+      if ((this.dirty.sinceMs ?? Number.POSITIVE_INFINITY) > this.#syncMark) this.#host.onSynced();
+      return;
+    }
+    if (this.#asksForMark) return;
+    this.#asksForMark = true;
+    const begun = Date.now();
+    this.#follower.caughtUp().then(
+      () => {
+        this.#syncMark = begun;
+        this.#woken.wake();
+      },
+      () => {
+        this.#asksForMark = false;
+      },
+    );
+    this.#woken.wake();
+  }
+
+  /** Asks until there is a connection to ask on. */
+  async #caughtUp(): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      try {
+        await this.#follower.caughtUp();
+        return;
+      } catch (error) {
+        if (!isNaruError(error)) throw error;
+        await this.#woken.wait();
+      }
+    }
+  }
+
+  #dirty(db: number | undefined, buf: Buffer, start: number, end: number): void {
+    const databases = db === undefined ? this.#databases : [db];
+    for (const each of databases) if (!this.dirty.add(each, buf, start, end)) this.#unsure = true;
+    this.#woken.wake();
+  }
+
+  #listener(): FollowerListener {
+    return {
+      onDirty: (db, buf, start, end) => this.#dirty(db, buf, start, end),
+      onUnsure: (why) => {
+        if (this.#ended) return;
+        this.#host.warn('COMPARING', `All keys are compared: ${why}.`);
+        this.#unsure = true;
+        this.#woken.wake();
+      },
+      onRetry: (error, delayMs) => this.#host.onRetry(error, delayMs),
+      onReconnected: () => this.#host.onReconnected(),
+      onFailure: (error) => {
+        this.#failure = error;
+        this.#host.onFailure(error);
+        this.#woken.wake();
+      },
+    };
+  }
+}
+
+async function choose(
+  options: ResolvedScanOptions,
+  walks: readonly ScanWalk[],
+  host: LiveHost,
+): Promise<Way> {
+  const open = async (): Promise<RespClient> => {
+    const { fromTls = {}, connectTimeout } = options;
+    return openClient(
+      { ...(await host.endpoint()), db: 0 },
+      { tls: fromTls, timeoutMs: connectTimeout, side: 'source' },
+    );
+  };
+  const isProxy = walks.some(({ info }) => info?.[0] !== 'INFO' || info.length > 2);
+  const { way, why } = await chooseWay({
+    open,
+    ...(isProxy && { proxyMonitors: monitorsOf(walks) ?? [['MONITOR']] }),
+  });
+  if (way === 'passes' || why.length > 0)
+    host.warn('FOLLOWS_BY', `Changes are found by ${way}. ${why.join('. ')}`);
+  return way;
+}
+
+/** Of a proxy whose shards are numbered. */
+function monitorsOf(walks: readonly ScanWalk[]): (string | number)[][] | undefined {
+  if (walks[0]?.info?.[0] !== 'IINFO') return undefined;
+  return walks.map(({ name }) => ['IMONITOR', name]);
+}

@@ -1,0 +1,97 @@
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import { isNaruError } from '../../errors/errors.ts';
+import { discover } from '../../net/topology/discover.ts';
+import { OwnKeys } from '../sweep/own-keys.ts';
+import { SourceKeys } from '../sweep/source-keys.ts';
+import { readOwnKeys, sweep } from '../sweep/sweep.ts';
+import { targetKeys } from '../target-keys.ts';
+
+export interface SweeperHost {
+  /** Whoever has read these keys reads them again; `db` undefined: in all databases. */
+  readAgain(db: number | undefined, keys: readonly Buffer[]): void;
+  warn(code: string, message: string): void;
+}
+
+/** Finds what the source has no more, for all links of a scan together: one sweep at a time. */
+export class Sweeper {
+  readonly #options: ResolvedScanOptions;
+  readonly #merged: boolean;
+  readonly #signal: AbortSignal;
+  readonly #host: SweeperHost;
+  readonly #source: SourceKeys;
+  #own: OwnKeys | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(options: ResolvedScanOptions, merged: boolean, signal: AbortSignal, host: SweeperHost) {
+    this.#options = options;
+    this.#merged = merged;
+    this.#signal = signal;
+    this.#host = host;
+    const { from, fromTls, connectTimeout, giveUpAfter, fromAddressMap, fromTopology } = options;
+    this.#source = new SourceKeys({
+      endpoint: from,
+      find: () =>
+        discover({
+          endpoint: from,
+          tls: fromTls,
+          connectTimeoutMs: connectTimeout,
+          side: 'source',
+          addressMap: fromAddressMap,
+          override: fromTopology,
+          signal,
+        }),
+      tls: fromTls,
+      connectTimeoutMs: connectTimeout,
+      giveUpAfterMs: giveUpAfter,
+      signal,
+    });
+    signal.addEventListener('abort', () => this.#source.close());
+  }
+
+  /** Before anything is written: what the target has by now is its own. Rejects with NaruError. */
+  static async begin(
+    options: ResolvedScanOptions,
+    merged: boolean,
+    signal: AbortSignal,
+    host: SweeperHost,
+  ): Promise<Sweeper> {
+    const sweeper = new Sweeper(options, merged, signal, host);
+    await sweeper.#unlessImpossible(async () => {
+      sweeper.#own = await readOwnKeys(targetKeys(options, signal), new OwnKeys());
+    });
+    return sweeper;
+  }
+
+  taken(db: number, buf: Buffer, start: number, end: number): void {
+    this.#own?.remove(this.#merged ? 0 : db, buf, start, end);
+  }
+
+  sweep(): Promise<void> {
+    this.#running = this.#running.catch(() => {}).then(() => this.#sweep());
+    return this.#running;
+  }
+
+  #sweep(): Promise<void> {
+    return this.#unlessImpossible(async () => {
+      await sweep({
+        target: targetKeys(this.#options, this.#signal),
+        source: this.#source,
+        own: this.#own,
+        merged: this.#merged,
+        onGone: async (db, keys) => this.#host.readAgain(this.#merged ? undefined : db, keys),
+      });
+    });
+  }
+
+  async #unlessImpossible(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isNaruError(error) || error.code !== 'SWEEP_IMPOSSIBLE') throw error;
+      this.#host.warn(
+        'NOT_SWEPT',
+        `${error.message}: what is removed at the source without being told stays there.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** Scans that follow a source which is written to. */
+import { afterEach, expect, it } from 'vitest';
+import { makeTempDir } from '../support/cleanup.ts';
+import { compare } from '../support/compare.ts';
+import { fill } from '../support/fill.ts';
+import { Naru } from '../support/naru.ts';
+import { FaultProxy } from '../support/proxy.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { Writer } from '../support/writers.ts';
+
+const temp = makeTempDir();
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  temp.remove();
+});
+
+async function start(config: Record<string, string> = {}): Promise<RedisServer> {
+  const server = await RedisServer.start({ config });
+  stops.push(() => server.stop());
+  return server;
+}
+
+it.each(['tracking', 'keyspace', 'monitor', 'passes'])('by %s, until it is stopped', async (way) => {
+  const source = await start({ 'notify-keyspace-events': 'KA' });
+  const target = await start();
+  await fill(source, 3000, { databases: 3 });
+  await source.call('FUNCTION', 'FLUSH');
+  const proxy = await FaultProxy.start(source);
+  stops.push(() => proxy.stop());
+  const options = ['scan', '--live', '--live-by', way, '--from', proxy.url, '--to', target.url, '--json'];
+  const naru = Naru.start([
+    ...options,
+    '--progress-interval',
+    '50ms',
+    '--dir',
+    temp.path,
+    '--rate-keys',
+    '3000',
+  ]);
+  await naru.untilEvent('progress', ({ phase, keys }) => phase === 'scan' && keys > 100);
+  const writer = new Writer(source, { rate: 1000, databases: 3, seed: 7 });
+  await writer.start();
+  await naru.untilEvent('synced');
+  proxy.cut();
+  const { length } = naru.events;
+  await naru.untilEvent('progress', ({ phase }) => phase === 'follow', length);
+  await source.call('SET', 'last', 'one');
+  await writer.stop();
+  expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+  const differences = await compare(source, target, { ttlToleranceMs: 20 });
+  expect(differences.filter((line) => !line.startsWith('functions'))).toEqual([]);
+  expect(writer.written).toBeGreaterThan(500);
+}, 90_000);
+
+it('until it is in sync, and what the source removes is removed', async () => {
+  const source = await start();
+  const target = await start();
+  await target.call('SET', 'own', 1);
+  for (let i = 0; i < 500; i++) await source.call('SET', `key:${i}`, i);
+  const options = [
+    'scan',
+    '--live',
+    '--from',
+    source.url,
+    '--to',
+    target.url,
+    '--json',
+    '--on-conflict',
+    'overwrite',
+  ];
+  const naru = Naru.start([...options, '--progress-interval', '50ms', '--dir', temp.path]);
+  await naru.untilEvent('synced');
+  await source.call('DEL', 'key:1');
+  await source.call('FLUSHALL');
+  await source.call('SET', 'after', 1);
+  await naru.stop('SIGTERM');
+  expect(naru.exit, naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+  expect(((await target.call('KEYS', '*')) as Buffer[]).map(String).sort()).toEqual(['after', 'own']);
+  const synced = await Naru.run([...options, '--until-synced', '--dir', temp.path]);
+  expect(synced.exit?.code, synced.stdout).toBe(0);
+}, 60_000);
