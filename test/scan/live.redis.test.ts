@@ -38,7 +38,7 @@ it.each(['tracking', 'keyspace', 'monitor', 'passes'])('by %s, until it is stopp
     '--rate-keys',
     '3000',
   ]);
-  await naru.untilEvent('progress', ({ phase, keys }) => phase === 'scan' && keys > 100);
+  await naru.untilEvent('started');
   const writer = new Writer(source, { rate: 1000, databases: 3, seed: 7 });
   await writer.start();
   await naru.untilEvent('synced');
