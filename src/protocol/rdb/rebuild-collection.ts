@@ -206,13 +206,25 @@ export class RebuildCollection {
     this.#sink.arg(this.#chunk, this.#start(item), this.#ends[item] as number);
   }
 
+  /** -0 comes last: in a listpack, as which the key begins, a server keeps it as 0 (redis/src/t_zset.c, zzlInsertAt). */
   #flushScores(): void {
     this.#command('ZADD', 2 * this.#items);
+    let negativeZeros = 0;
     for (let i = 0; i < this.#items; i++) {
-      this.#sink.argText(scoreText(this.#numbers[i] as number));
-      this.#item(i);
+      if (Object.is(this.#numbers[i], -0)) negativeZeros++;
+      else this.#scored(i);
+    }
+    for (let i = 0; negativeZeros > 0; i++) {
+      if (!Object.is(this.#numbers[i], -0)) continue;
+      this.#scored(i);
+      negativeZeros--;
     }
     this.#sink.end();
+  }
+
+  #scored(item: number): void {
+    this.#sink.argText(scoreText(this.#numbers[item] as number));
+    this.#item(item);
   }
 
   /** One HPEXPIREAT for fields in a row that expire at the same time. */

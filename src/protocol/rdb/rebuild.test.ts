@@ -125,8 +125,10 @@ describe('Rebuild', () => {
     const back = words
       .filter((_, i) => i % 2 === 0)
       .map((w) => (w === 'inf' ? Infinity : w === '-inf' ? -Infinity : Number(w)));
-    expect(back.every((score, i) => Object.is(score, scores[i]))).toBe(true);
-    expect(words[2]).toBe('-0');
+    // A server that keeps the key in a listpack as yet would make 0 of it.
+    const expected = [...scores.filter((score) => !Object.is(score, -0)), -0];
+    expect(back.every((score, i) => Object.is(score, expected[i]))).toBe(true);
+    expect(words.slice(-2)).toEqual(['-0', 'm1']);
     expect(() => rebuilt(5, [len(1), str('m'), b.double(Number.NaN)])).toThrow(FormatError);
   });
 

