@@ -160,6 +160,14 @@ export class RedisServer {
     return this.text('DEBUG', 'DIGEST');
   }
 
+  /** False too where it cuts its connections, as sentinels have a server do that they promote. */
+  async isMaster(): Promise<boolean> {
+    return this.info('replication').then(
+      (info) => info.get('role') === 'master',
+      () => false,
+    );
+  }
+
   async info(section: string): Promise<Map<string, string>> {
     const fields = new Map<string, string>();
     for (const line of (await this.text('INFO', section)).split('\r\n')) {

@@ -144,10 +144,7 @@ export class SentinelGroup {
       return ports.every((port) => port === ports[0] && port !== old.port);
     });
     const heir = await this.master();
-    await until(
-      'the heir to be a master',
-      async () => (await heir.info('replication')).get('role') === 'master',
-    );
+    await until('the heir to be a master', () => heir.isMaster());
     return heir;
   }
 

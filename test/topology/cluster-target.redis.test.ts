@@ -113,7 +113,7 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await until('writes that the replica has not', async () => (await position()) > before + 20_000);
     await first.server.kill();
     await heir.server.kill('SIGCONT');
-    await until('the failover', async () => (await heir.server.info('replication')).get('role') === 'master');
+    await until('the failover', () => heir.server.isMaster());
     await cluster.healthy();
     await writer.until(500);
     await writer.stop();
