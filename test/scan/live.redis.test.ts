@@ -6,6 +6,7 @@ import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { FaultProxy } from '../support/proxy.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 
 const temp = makeTempDir();
@@ -36,7 +37,7 @@ it.each(['tracking', 'keyspace', 'monitor', 'passes'])('by %s, until it is stopp
     '--dir',
     temp.path,
     '--rate-keys',
-    '3000',
+    '6000',
   ]);
   await naru.untilEvent('started');
   const writer = new Writer(source, { rate: 1000, databases: 3, seed: 7 });
@@ -71,6 +72,21 @@ it('until it is in sync, and what the source removes is removed', async () => {
   ];
   const naru = Naru.start([...options, '--progress-interval', '50ms', '--dir', temp.path]);
   await naru.untilEvent('synced');
+  const [client, seen] = [await source.connect(), await target.connect()];
+  stops.push(async () => {
+    client.close();
+    seen.close();
+  });
+  await client.pipeline([
+    ['SELECT', 9],
+    ['SET', 'in a new database', 'value'],
+  ]);
+  await seen.call('SELECT', 9);
+  await until(
+    'the new database',
+    async () => String(await seen.call('GET', 'in a new database')) === 'value',
+  );
+  expect(naru.eventsOf('warning').map(({ code }) => code)).not.toContain('COMPARING');
   await source.call('DEL', 'key:1');
   await source.call('FLUSHALL');
   await source.call('SET', 'after', 1);

@@ -16,6 +16,8 @@ export interface LiveHost {
   endpoint(): Promise<Endpoint>;
   /** Reads what is dirty by now. */
   readDirty(): Promise<void>;
+  /** The databases that hold keys by now. Rejects where the source can't be asked. */
+  databases(): Promise<readonly number[]>;
   /** Reads all keys again, and has those removed that are gone. */
   compare(): Promise<void>;
   /** Everything that the source had when this was begun to be asked is in the target. */
@@ -41,15 +43,19 @@ export class LiveLink {
   readonly dirty: DirtyKeys = new DirtyKeys(DIRTY_MAX);
   readonly #host: LiveHost;
   readonly #follower: Follower;
-  readonly #databases: readonly number[];
+  /** those that held keys at any time */
+  readonly #databases: Set<number>;
   readonly #woken = new Signal();
   readonly #stopping = new AbortController();
-  #unsure = false;
+  /** since when there is something that only a comparing pass will find; and of what the pass that is under way will */
+  #unsureSince: number | undefined;
+  #comparingSince: number | undefined;
   #failure: NaruError | undefined;
   #ended = false;
   /** all that was told before this is to be acknowledged: then it is in sync */
   #syncMark: number | undefined;
   #asksForMark = false;
+  #placing: NodeJS.Timeout | undefined;
 
   private constructor(
     way: Way,
@@ -59,7 +65,7 @@ export class LiveLink {
     host: LiveHost,
   ) {
     this.#host = host;
-    this.#databases = databases;
+    this.#databases = new Set(databases);
     const monitors = monitorsOf(walks);
     this.#follower = makeFollower(
       way,
@@ -105,33 +111,42 @@ export class LiveLink {
     this.#woken.wake();
   }
 
+  /** Since when something has changed that the target may not have, ms since 1970; undefined: it has all. */
+  get sinceMs(): number | undefined {
+    const { sinceMs = Number.POSITIVE_INFINITY } = this.dirty;
+    const unsure = this.#unsureSince ?? Number.POSITIVE_INFINITY;
+    const since = Math.min(sinceMs, unsure, this.#comparingSince ?? unsure);
+    return since === Number.POSITIVE_INFINITY ? undefined : since;
+  }
+
   /** Goes on until `stop`; then all that had changed by then is in the spool. Rejects with NaruError. */
   async run(): Promise<void> {
+    if (this.#follower.way === 'passes') this.#unsure();
     this.#lookForSync();
     while (!this.#stopping.signal.aborted) await this.#round();
     await this.#caughtUp();
     await this.#host.compare();
     await this.#caughtUp();
-    while (this.dirty.size > 0 && this.#failure === undefined) await this.#host.readDirty();
+    await this.#readDirty();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   async end(): Promise<void> {
     this.#ended = true;
+    clearTimeout(this.#placing);
     this.#woken.wake();
     await this.#follower.stop();
   }
 
   async #round(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#unsure) {
-      this.#unsure = false;
-      await this.#host.compare();
+    if (this.#unsureSince !== undefined) {
+      await this.#compare(this.#unsureSince);
     } else if (this.dirty.size > 0) {
-      await this.#host.readDirty();
+      await this.#readDirty();
     } else if (this.#follower.way === 'passes' && this.#syncMark !== undefined) {
       await delay(PASS_EVERY_MS, this.#stopping.signal).catch(() => {});
-      this.#unsure = true;
+      this.#unsure();
     } else {
       await this.#woken.wait();
       await delay(GATHER_MS, this.#stopping.signal).catch(() => {});
@@ -139,10 +154,40 @@ export class LiveLink {
     this.#lookForSync();
   }
 
+  /** What makes it unsure from here on needs a pass of its own. */
+  async #compare(sinceMs: number): Promise<void> {
+    this.#comparingSince = sinceMs;
+    this.#unsureSince = undefined;
+    await this.#host.compare();
+    this.#comparingSince = undefined;
+  }
+
+  async #readDirty(): Promise<void> {
+    await this.#place();
+    await this.#host.readDirty();
+  }
+
+  /** Databases may be new by now. One that is empty may still be full at the target. */
+  async #place(): Promise<void> {
+    const fits = await this.dirty.place(async () => {
+      for (const db of await this.#host.databases().catch(() => [])) this.#databases.add(db);
+      return [...this.#databases];
+    });
+    if (!fits) this.#unsure();
+  }
+
+  #placeNow(): void {
+    this.#placing = undefined;
+    void this.#place();
+  }
+
+  #unsure(): void {
+    this.#unsureSince ??= Date.now();
+  }
+
   #lookForSync(): void {
-    if (this.#unsure) return;
     if (this.#syncMark !== undefined) {
-      if ((this.dirty.sinceMs ?? Number.POSITIVE_INFINITY) > this.#syncMark) this.#host.onSynced();
+      if ((this.sinceMs ?? Number.POSITIVE_INFINITY) > this.#syncMark) this.#host.onSynced();
       return;
     }
     if (this.#asksForMark) return;
@@ -175,8 +220,9 @@ export class LiveLink {
   }
 
   #dirty(db: number | undefined, buf: Buffer, start: number, end: number): void {
-    const databases = db === undefined ? this.#databases : [db];
-    for (const each of databases) if (!this.dirty.add(each, buf, start, end)) this.#unsure = true;
+    if (!this.dirty.add(db, buf, start, end)) this.#unsure();
+    // While keys are walked nobody else does, and those that are told then are read between the others.
+    if (db === undefined) this.#placing ??= setTimeout(() => this.#placeNow(), GATHER_MS);
     this.#woken.wake();
   }
 
@@ -186,7 +232,7 @@ export class LiveLink {
       onUnsure: (why) => {
         if (this.#ended) return;
         this.#host.warn('COMPARING', `All keys are compared: ${why}.`);
-        this.#unsure = true;
+        this.#unsure();
         this.#woken.wake();
       },
       onRetry: (error, delayMs) => this.#host.onRetry(error, delayMs),

@@ -1,6 +1,7 @@
 import { isNaruError } from '../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../net/client.ts';
-import { type NodeFacts, readFacts } from '../facts.ts';
+import { parseInfo } from '../../net/info.ts';
+import { type NodeFacts, readFacts, readKeyspace } from '../facts.ts';
 import { PROXY_FACTS } from '../proxy.ts';
 
 /** More databases than anybody has are not looked for. */
@@ -29,6 +30,12 @@ export async function readSourceFacts(client: RespClient): Promise<SourceFacts> 
     databases: found.filter(({ keys }) => keys !== 0).map(({ db }) => db),
     keys: isKnown ? found.reduce((sum, { keys = 0 }) => sum + keys, 0) : undefined,
   };
+}
+
+/** The databases that hold keys now; none where it does not say, and of a source that has but one. Rejects with NaruError where the connection is lost. */
+export async function readDatabases(client: RespClient): Promise<readonly number[]> {
+  const text = await unlessRefused(client.call('INFO', 'keyspace'));
+  return text === undefined ? [] : [...readKeyspace(parseInfo(String(text))).keys()];
 }
 
 /** Goes through the databases until one can not be selected. A source without SELECT has one. */

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
-import { NaruError } from '../../errors/errors.ts';
+import { isNaruError, NaruError } from '../../errors/errors.ts';
+import { mayComeBack } from '../../errors/silence.ts';
 import { delay } from '../../net/backoff.ts';
 import { keySlot } from '../../net/topology/slot.ts';
 import type { Topology } from '../../net/topology/topology.ts';
@@ -29,7 +30,7 @@ import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
 import { LiveLink } from './live-link.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
-import { readSourceFacts, type SourceFacts } from './scan-facts.ts';
+import { readDatabases, readSourceFacts, type SourceFacts } from './scan-facts.ts';
 import type { LinkState } from './scan-state.ts';
 
 /** What a scanned node has of the run that it belongs to. */
@@ -58,6 +59,8 @@ export interface ScanHost {
 
 /** A key that can't be written now is read again after this. */
 const HELD_MS = 300;
+/** A question to a source that is lost is asked again after this. */
+const ASK_AGAIN_MS = 200;
 
 /**
  * Everything for one node that is scanned. Two things go on at once: reading, one walk after the other, and the pump's loop, which moves what
@@ -164,7 +167,7 @@ export class ScanJob {
   }
 
   get #lagMs(): number {
-    const { sinceMs } = this.#live?.dirty ?? {};
+    const { sinceMs } = this.#live ?? {};
     return sinceMs === undefined ? 0 : Math.max(0, Date.now() - sinceMs);
   }
 
@@ -297,6 +300,7 @@ export class ScanJob {
     const live = await LiveLink.begin(this.#options, this.#walks, databases, {
       endpoint: () => this.#host.endpoint(),
       readDirty: () => parts.link.readDirty(),
+      databases: async () => readDatabases(await this.#asker.open()),
       compare: () => this.#compare(parts),
       onSynced: () => {
         if (!this.synced) this.#host.onSynced();
@@ -321,11 +325,22 @@ export class ScanJob {
 
   /** Databases may be new by now. */
   async #compare(parts: ScanAssembly): Promise<void> {
-    const { databases } = await readSourceFacts(await this.#asker.open());
-    await this.#walk(parts, databases, undefined);
+    await this.#walk(parts, await this.#databases(), undefined);
     await this.#host.sweep();
     await parts.link.readDirty();
     await this.#rereadHeld(parts);
+  }
+
+  /** Whoever reads from the source gives up where it does not come back. */
+  async #databases(): Promise<readonly number[]> {
+    for (;;) {
+      try {
+        return (await readSourceFacts(await this.#asker.open())).databases;
+      } catch (error) {
+        if (!isNaruError(error) || !mayComeBack(error)) throw error;
+        await delay(ASK_AGAIN_MS, this.#connecting.signal);
+      }
+    }
   }
 
   get isFollowing(): boolean {

@@ -5,6 +5,12 @@ export class DirtyKeys {
   readonly #max: number;
   /** by database: the key, and when it was told first */
   readonly #waiting = new Map<number, Map<string, number>>();
+  /** told without a database, and those of them for which the databases are asked */
+  #anywhere = new Map<string, number>();
+  #placing = new Map<string, number>();
+  /** of a database: the next `left` keys to be taken may have been told as early as `ms` */
+  readonly #floors = new Map<number, { ms: number; left: number }>();
+  #placed: Promise<boolean> = Promise.resolve(true);
   #size = 0;
   /** what is read and not acknowledged: up to which spool offset, and since when */
   readonly #read: { offset: number; sinceMs: number }[] = [];
@@ -23,21 +29,17 @@ export class DirtyKeys {
   /** Since when anything is not acknowledged, ms since 1970; undefined: all is. */
   get sinceMs(): number | undefined {
     let since = Number.POSITIVE_INFINITY;
-    // Maps keep the order in which keys were added.
-    for (const keys of this.#waiting.values())
-      for (const ms of keys.values()) {
-        since = Math.min(since, ms);
-        break;
-      }
+    for (const keys of [...this.#waiting.values(), this.#anywhere, this.#placing])
+      since = Math.min(since, firstOf(keys));
+    for (const { ms } of this.#floors.values()) since = Math.min(since, ms);
     for (const ms of this.#reading.values()) since = Math.min(since, ms);
     for (const { sinceMs } of this.#read) since = Math.min(since, sinceMs);
     return since === Number.POSITIVE_INFINITY ? undefined : since;
   }
 
-  /** False: there are more than can be held, and all were dropped. */
-  add(db: number, buf: Buffer, start: number, end: number): boolean {
-    const keys = this.#waiting.get(db) ?? new Map<string, number>();
-    this.#waiting.set(db, keys);
+  /** `db` undefined: in any database. False: there are more than can be held, and all were dropped. */
+  add(db: number | undefined, buf: Buffer, start: number, end: number): boolean {
+    const keys = db === undefined ? this.#anywhere : this.#of(db);
     const key = buf.toString('latin1', start, end);
     if (keys.has(key)) return true;
     keys.set(key, Date.now());
@@ -48,26 +50,76 @@ export class DirtyKeys {
 
   clear(): void {
     this.#waiting.clear();
+    this.#floors.clear();
+    this.#anywhere = new Map();
+    this.#placing = new Map();
     this.#size = 0;
+  }
+
+  /**
+   * Puts keys that were told without a database into all that there are: `databases` is asked after they were told, so that one which is new is among them, and does not
+   * reject. Resolves to false: there are more than can be held.
+   */
+  place(databases: () => Promise<readonly number[]>): Promise<boolean> {
+    this.#placed = this.#placed.then(() => this.#place(databases));
+    return this.#placed;
+  }
+
+  async #place(databases: () => Promise<readonly number[]>): Promise<boolean> {
+    if (this.#anywhere.size === 0) return true;
+    this.#placing = this.#anywhere;
+    this.#anywhere = new Map();
+    const found = await databases();
+    const told = this.#placing;
+    this.#placing = new Map();
+    this.#size -= told.size;
+    for (const db of found) this.#putInto(db, told);
+    if (this.#size <= this.#max) return true;
+    this.clear();
+    return false;
+  }
+
+  #putInto(db: number, told: ReadonlyMap<string, number>): void {
+    const keys = this.#of(db);
+    const before = keys.size;
+    for (const [key, ms] of told) if (!keys.has(key)) keys.set(key, ms);
+    this.#size += keys.size - before;
+    const ms = Math.min(firstOf(told), this.#floors.get(db)?.ms ?? Number.POSITIVE_INFINITY);
+    if (keys.size > 0) this.#floors.set(db, { ms, left: keys.size });
+  }
+
+  #of(db: number): Map<string, number> {
+    const keys = this.#waiting.get(db) ?? new Map<string, number>();
+    this.#waiting.set(db, keys);
+    return keys;
+  }
+
+  /** How many wait in a database. */
+  waiting(db: number): number {
+    return this.#waiting.get(db)?.size ?? 0;
   }
 
   /** The databases with keys that wait. */
   get databases(): number[] {
-    return [...this.#waiting.keys()].filter((db) => (this.#waiting.get(db)?.size ?? 0) > 0);
+    return [...this.#waiting.keys()].filter((db) => this.waiting(db) > 0);
   }
 
   /** Moves keys of a database into a batch: told again, they are dirty anew. */
   take(db: number, batch: Batch, count: number): void {
-    const keys = this.#waiting.get(db) ?? new Map<string, number>();
+    const keys = this.#of(db);
+    const floor = this.#floors.get(db);
     batch.again = true;
     for (const [key, ms] of keys) {
       if (batch.count === count) break;
-      if (batch.count === 0) this.#reading.set(batch, ms);
+      if (batch.count === 0) this.#reading.set(batch, Math.min(ms, floor?.ms ?? ms));
       const bytes = Buffer.from(key, 'latin1');
       batch.add(bytes, 0, bytes.length);
       keys.delete(key);
       this.#size--;
     }
+    if (floor === undefined) return;
+    floor.left -= batch.count;
+    if (floor.left <= 0) this.#floors.delete(db);
   }
 
   /** What was taken with this batch is in the spool, before `offset`. */
@@ -81,4 +133,10 @@ export class DirtyKeys {
   acked(offset: number): void {
     while ((this.#read[0]?.offset ?? Number.POSITIVE_INFINITY) <= offset) this.#read.shift();
   }
+}
+
+/** Maps keep the order in which keys were added. */
+function firstOf(keys: ReadonlyMap<string, number>): number {
+  for (const ms of keys.values()) return ms;
+  return Number.POSITIVE_INFINITY;
 }

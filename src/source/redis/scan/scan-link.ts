@@ -135,23 +135,31 @@ export class ScanLink {
     this.#dirty = dirty;
   }
 
-  /** Reads what is dirty by now. Rejects with NaruError. */
+  /** Reads what is dirty by now, and no more: a database that is written to all the time must not keep the others waiting. Rejects with NaruError. */
   async readDirty(): Promise<void> {
-    for (const db of this.#dirty?.databases ?? []) {
+    const dirty = this.#dirty;
+    for (const db of dirty?.databases ?? []) {
       await this.#select(db);
-      this.#takeDirty();
-      await this.#finished();
+      for (let left = dirty?.waiting(db) ?? 0; left > 0; ) {
+        left -= this.#takeDirty(left);
+        await this.#until(() => this.#reader.queue.takesMore, false);
+      }
+      await this.#until(() => this.#reader.idle, false);
     }
   }
 
-  /** Keys of the database that is selected. */
-  #takeDirty(): void {
+  /** At most so many keys of the database that is selected; returns how many. */
+  #takeDirty(max: number): number {
     const dirty = this.#dirty;
-    while (dirty?.databases.includes(this.#db) && this.#reader.queue.takesMore) {
-      const batch = this.#reader.queue.spare();
-      dirty.take(this.#db, batch, this.#options.count);
+    const { queue } = this.#reader;
+    let taken = 0;
+    while (taken < max && (dirty?.waiting(this.#db) ?? 0) > 0 && queue.takesMore) {
+      const batch = queue.spare();
+      dirty?.take(this.#db, batch, Math.min(this.#options.count, max - taken));
+      taken += batch.count;
       this.#reader.read(batch);
     }
+    return taken;
   }
 
   /** Reads the keys that are held once more. Rejects with NaruError. */
@@ -197,11 +205,11 @@ export class ScanLink {
     await this.#until(() => this.#reader.idle);
   }
 
-  async #until(reached: () => boolean): Promise<void> {
+  async #until(reached: () => boolean, betweenOthers = true): Promise<void> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (reached()) return;
-      this.#takeDirty();
+      if (betweenOthers) this.#takeDirty(this.#options.count);
       await this.#reader.progress.wait();
     }
   }
