@@ -64,7 +64,8 @@ describe('shake.toml of version 4', () => {
     expect(Object.fromEntries(options)).toEqual({
       from: 'redis://10.0.0.1:6379',
       'include-db': ['1', '5'],
-      live: 'keyspace',
+      live: 'true',
+      'live-by': 'keyspace',
       count: '500',
       to: 'redis+sentinel://10.0.1.1:26379/mymaster',
     });

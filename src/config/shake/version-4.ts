@@ -78,8 +78,12 @@ class Version4 {
             else out.same(key, 'so it is');
           },
           ksn: (value, key) => {
-            if (value === true) out.set(key, 'live', 'keyspace');
-            else out.same(key, 'keys are read once');
+            if (value !== true) {
+              out.same(key, 'keys are read once');
+              return;
+            }
+            out.set(key, 'live', 'true');
+            out.set(key, 'live-by', 'keyspace');
           },
           count: (value, key) => {
             if (Number(value) > 1) out.set(key, 'count', String(value));
