@@ -1,6 +1,8 @@
 /** The scenario `proxy`: from a cloud's cluster proxy, which gives no replication stream, to another one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Screen } from '../src/cli/screen.ts';
 import { exactText } from '../src/cli/units.ts';
+import { Leaderboard } from '../test/scan/leaderboard.ts';
 import { ApsaraProxy } from '../test/support/apsara-proxy.ts';
 import { RedisCluster } from '../test/support/cluster.ts';
 import { differences, stateOf } from '../test/support/cluster-state.ts';
@@ -9,6 +11,8 @@ import { Naru } from '../test/support/naru.ts';
 import { bold, green, LEADERBOARD, leaderboard, PLAYERS, red, report, step } from './demo-kit.ts';
 
 const SHARDS = 2;
+/** so long the leaderboard changes once Naru is in sync */
+const FOLLOWED_MS = 3000;
 
 /** Resolves to whether both sides are equal. */
 export async function demoProxy(keys: number, spoolDir: string): Promise<boolean> {
@@ -49,7 +53,34 @@ async function move(source: ApsaraProxy, target: ApsaraProxy, keys: number, dir:
   if (code !== 0) throw new Error(`naru ended with exit code ${code}`);
   const seconds = (performance.now() - begin) / 1000;
   step('Both sides are compared: every key, type, value and expiry');
-  return compared(source, target, seconds);
+  const isEqual = await compared(source, target, seconds);
+  return (await follow(source, target, both)) && isEqual;
+}
+
+/** The same once more into an empty target, while the leaderboard changes. */
+async function follow(source: ApsaraProxy, target: ApsaraProxy, both: readonly string[]): Promise<boolean> {
+  for (const { server } of target.cluster.nodes) await server.call('FLUSHALL');
+  step(`The target is emptied. Now the leaderboard changes all the time: naru scan --live`);
+  const changing = await Leaderboard.start(source);
+  const begin = performance.now();
+  const screen = new Screen(process.stdout, process.stdout, process.env);
+  const naru = Naru.start(['scan', '--live', ...both, '--json', '--progress-interval', '500ms'], {
+    onEvent: (event) => screen.event(event),
+  });
+  try {
+    await naru.untilEvent('synced');
+    await sleep(FOLLOWED_MS);
+  } finally {
+    await changing.stop();
+  }
+  screen.note(
+    `   ${exactText(changing.changes)} changes of the leaderboard. Its writers stop; Naru gets SIGINT.`,
+  );
+  const { code } = await naru.stop('SIGINT');
+  await screen.end();
+  if (code !== 0) throw new Error(`naru ended with exit code ${code}`);
+  step('Both sides are compared again');
+  return compared(source, target, (performance.now() - begin) / 1000);
 }
 
 /** The exit code; what it says is shown. */

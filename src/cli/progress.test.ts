@@ -99,6 +99,9 @@ describe('eventText', () => {
     expect(eventText({ event: 'synced', ...counters, offset: 4711, ms: 13_000 })).toBe(
       'In sync after 13.0 s: the target holds everything up to offset 4711.',
     );
+    expect(eventText({ event: 'synced', ...counters, offset: 0, ms: 13_000 })).toBe(
+      'In sync after 13.0 s: the target holds everything up to here.',
+    );
   });
 
   it('tells the position at the end', () => {

@@ -18,7 +18,7 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
     case 'snapshot_done':
       return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
     case 'synced':
-      return `In sync after ${durationText(event.ms)}: the target holds everything up to ${placesText(event.links) ?? `offset ${event.offset}`}.`;
+      return `In sync after ${durationText(event.ms)}: the target holds everything up to ${placesText(event.links) ?? offsetText(event.offset)}.`;
     case 'rules':
       return rulesText(event);
     case 'warning':
@@ -92,6 +92,9 @@ function join(parts: readonly Part[]): string {
 function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 3))}...`.slice(0, width);
 }
+
+/** A scan has none. */
+const offsetText = (offset: number): string => (offset === 0 ? 'here' : `offset ${offset}`);
 
 function startedText(event: StartedEvent): string {
   const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;

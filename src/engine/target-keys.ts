@@ -13,6 +13,8 @@ import { nodeEndpoint, sameRoutes, type Topology, type TopologyNode } from '../n
 import type { Endpoint } from '../net/url.ts';
 import { TYPE_NAMES, type TypeName } from '../rules/rule.ts';
 import type { Rules } from '../rules/rules.ts';
+import { plainWalk, type ScanWalk } from '../source/redis/scan/cursors.ts';
+import { findWalks } from '../source/redis/scan/proxy-walks.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import { ask, readKeyspace } from './facts.ts';
 import { findTarget } from './find-target.ts';
@@ -80,19 +82,21 @@ export class TargetKeys {
     await this.#visit((client) => this.#scan(client, this.#copied(wanted), take));
   }
 
-  /** The same for all keys of all databases. Rejects with SWEEP_IMPOSSIBLE where the target is a proxy. */
+  /** The same for all keys of all databases. Rejects with SWEEP_IMPOSSIBLE where the target is a proxy that offers no SCAN. */
   async eachInAll(take: (db: number, keys: Buffer[]) => Promise<void>): Promise<void> {
-    await this.#visit(async (client) => {
-      const keyspace = readKeyspace(parseInfo(String(await ask(client, 'INFO', 'keyspace'))));
-      for (const db of keyspace.keys()) {
-        await ask(client, 'SELECT', db);
-        await this.#scan(
-          client,
-          () => true,
-          (keys) => take(db, keys),
-        );
+    await this.#visit(async (client, topology) => {
+      const walks = await walksOf(client, topology);
+      for (const db of await databasesOf(client, topology)) {
+        if (topology.kind !== 'proxy' || db > 0) await ask(client, 'SELECT', db);
+        for (const walk of walks)
+          await this.#scan(
+            client,
+            () => true,
+            (keys) => take(db, keys),
+            walk,
+          );
       }
-    });
+    }, true);
   }
 
   /** Removes the keys of some slots. */
@@ -124,9 +128,11 @@ export class TargetKeys {
     client: RespClient,
     wanted: (slot: number, key: Buffer) => boolean,
     take: (keys: Buffer[]) => Promise<void>,
+    walk: ScanWalk = plainWalk,
   ): Promise<void> {
     for (let cursor = '0'; ; ) {
-      const [next, keys] = (await ask(client, 'SCAN', cursor, 'COUNT', SCAN_COUNT)) as [Buffer, Buffer[]];
+      const [command, ...rest] = walk.step(cursor, SCAN_COUNT);
+      const [next, keys] = (await ask(client, String(command), ...rest)) as [Buffer, Buffer[]];
       const found = keys.filter((key) => !isOwn(key) && wanted(keySlot(key, 0, key.length), key));
       if (found.length > 0) await take(found);
       cursor = next.toString();
@@ -141,13 +147,17 @@ export class TargetKeys {
   }
 
   /** At each server. A key that goes from one that is still to be visited to one that was would not be seen: then once more. */
-  async #visit(work: (client: RespClient) => Promise<void>): Promise<void> {
+  async #visit(
+    work: (client: RespClient, topology: Topology) => Promise<void>,
+    throughProxy = false,
+  ): Promise<void> {
     const { find, endpoint, giveUpAfterMs, signal } = this.#options;
     const outage = new Outage(giveUpAfterMs);
     for (;;) {
       try {
         const topology = await find();
-        for (const node of serversOf(topology)) await this.#at(nodeEndpoint(endpoint, node), work);
+        for (const node of serversOf(topology, throughProxy))
+          await this.#at(nodeEndpoint(endpoint, node), topology, work);
         if (topology.kind !== 'cluster' || stoodStill(topology, await find())) return;
         outage.over();
         await delay(AGAIN_MS, signal);
@@ -160,14 +170,21 @@ export class TargetKeys {
     }
   }
 
-  async #at(endpoint: Endpoint, work: (client: RespClient) => Promise<void>): Promise<void> {
+  async #at(
+    endpoint: Endpoint,
+    topology: Topology,
+    work: (client: RespClient, topology: Topology) => Promise<void>,
+  ): Promise<void> {
     const { tls = {}, connectTimeoutMs: timeoutMs, signal } = this.#options;
-    const client = await openClient({ ...endpoint, db: 0 }, { tls, timeoutMs, side: 'target', signal });
+    const client = await openClient(
+      { ...endpoint, db: 0 },
+      { tls, timeoutMs, side: 'target', signal, ...(topology.kind === 'proxy' && { clientName: '' }) },
+    );
     const onAbort = (): void =>
       client.connection.destroy(new NaruError('STOPPED_EARLY', 'Stopped', { side: 'target' }));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await work(client);
+      await work(client, topology);
     } finally {
       signal.removeEventListener('abort', onAbort);
       client.connection.destroy();
@@ -200,8 +217,29 @@ function typeNamed(word: string): TypeName {
   return TYPE_NAMES.find((type) => type === word) ?? 'module';
 }
 
-function serversOf({ kind, nodes }: Topology): readonly TopologyNode[] {
-  if (kind === 'proxy') {
+/** Rejects with SWEEP_IMPOSSIBLE. */
+async function walksOf(client: RespClient, topology: Topology): Promise<readonly ScanWalk[]> {
+  try {
+    return await findWalks(client, topology);
+  } catch (error) {
+    if (!isNaruError(error) || error.code !== 'SCAN_REFUSED') throw error;
+    const text = 'The target is a proxy that does not let keys be looked for';
+    throw new NaruError('SWEEP_IMPOSSIBLE', text, error.place, { cause: error });
+  }
+}
+
+/** A proxy may tell nothing of its databases. */
+async function databasesOf(client: RespClient, { kind }: Topology): Promise<readonly number[]> {
+  try {
+    return [...readKeyspace(parseInfo(String(await ask(client, 'INFO', 'keyspace')))).keys()];
+  } catch (error) {
+    if (kind !== 'proxy' || !isNaruError(error) || mayComeBack(error)) throw error;
+    return [0];
+  }
+}
+
+function serversOf({ kind, nodes }: Topology, throughProxy: boolean): readonly TopologyNode[] {
+  if (kind === 'proxy' && !throughProxy) {
     const text = 'The target is a proxy, which does not let keys be looked for';
     throw new NaruError('SWEEP_IMPOSSIBLE', text, { side: 'target' });
   }

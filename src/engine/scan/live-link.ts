@@ -263,10 +263,11 @@ async function choose(
     open,
     ...(isProxy && { proxyMonitors: monitorsOf(walks) ?? [['MONITOR']] }),
   });
-  if (way === 'passes' || why.length > 0)
-    host.warn('FOLLOWS_BY', `Changes are found by ${way}. ${why.join('. ')}`);
+  host.warn('FOLLOWS_BY', [`Changes are found by ${way}`, ...why].map(asSentence).join(' '));
   return way;
 }
+
+const asSentence = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
 
 /** Of a proxy whose shards are numbered. */
 function monitorsOf(walks: readonly ScanWalk[]): (string | number)[][] | undefined {

@@ -150,7 +150,14 @@ describe('sweep', () => {
     source.close();
   }, 30_000);
 
-  it('is not possible at a proxy', async () => {
+  it('goes through a proxy, where that offers SCAN', async () => {
+    const { options } = proxy;
+    await putBehind(names('swept', 30));
+    const found = await swept(targetAt(proxy.url, 'proxy'), sourceAt(alone.url));
+    expect(found.filter((text) => text.includes('swept'))).toEqual(sorted(0, names('swept', 30)));
+    Object.assign(options, { plainScan: false });
+    expect(await swept(targetAt(proxy.url, 'aliyun-proxy'), sourceAt(alone.url))).toEqual(found);
+    Object.assign(options, { shardCommands: false });
     await expect(swept(targetAt(proxy.url, 'proxy'), sourceAt(alone.url))).rejects.toMatchObject({
       code: 'SWEEP_IMPOSSIBLE',
     });

@@ -25,7 +25,7 @@ export interface Swept {
 
 /**
  * Looks for each key of the target in the same database of the source; where the target has but one, in all of the source's. Naru's own keys, and those
- * of the target's own, are not looked for. Rejects with NaruError: SWEEP_IMPOSSIBLE where the target is a proxy, which passes no SCAN.
+ * of the target's own, are not looked for. Rejects with NaruError: SWEEP_IMPOSSIBLE where the target is a proxy that passes no SCAN.
  */
 export async function sweep({ target, source, own, merged, onGone }: SweepOptions): Promise<Swept> {
   const swept: Swept = { looked: 0, gone: 0 };
