@@ -138,7 +138,7 @@ describe('scan from a proxy', () => {
       ...['scan', '--from', source.url, '--to', target.url, '--dir', dir, '--json'],
       ...['--count', '150', '--rate-keys', '500', '--progress-interval', '50ms'],
     ]);
-    await naru.untilEvent('progress');
+    await naru.untilEvent('progress', ({ phase }) => phase === 'scan');
     source.dropClients();
     expect(await naru.exited, naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
     expect(source.clients - clients).toBeGreaterThan(5);

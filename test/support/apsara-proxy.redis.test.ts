@@ -1,4 +1,5 @@
 /** The double of a proxy, before two real shards. */
+import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { itemsOf, ReplyFramer } from './apsara/frames.ts';
@@ -238,6 +239,21 @@ describe('the double of a cluster proxy', () => {
     expect(silent.seen().match(/pmessage/g)).toBeNull();
     expect(events.seen().match(/psubscribe/g)).toHaveLength(1);
     for (const one of [monitor, silent, events, tracking]) one.close();
+  });
+
+  it.each([
+    ['a TLS hello', Buffer.from('16030100050100000100', 'hex')],
+    ['inline text', Buffer.from('PING\r\n')],
+    ['text behind a command', Buffer.from('*1\r\n$4\r\nPING\r\nQUIT\r\n')],
+  ])('answers %s with an error, and closes', async (_, bytes) => {
+    const socket = createConnection({ host: proxy.host, port: proxy.port });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const closed = once(socket, 'close');
+    socket.write(bytes);
+    await closed;
+    expect(Buffer.concat(chunks).toString('latin1')).toMatch(/-ERR Protocol error: .*\r\n$/);
+    expect(await client.call('PING')).toBe('PONG');
   });
 
   it('closes who says nothing, and all when it is told to', async () => {

@@ -33,9 +33,10 @@ export class CommandReader {
   #command(all: Buffer, begin: number): number {
     const args: Buffer[] = [];
     this.#need = all.length - begin + 1;
+    if (begin < all.length && all[begin] !== 0x2a)
+      throw new Error('the double takes commands as arrays of bulk strings only');
     let at = all.indexOf(LF, begin) + 1;
     if (at === 0) return 0;
-    if (all[begin] !== 0x2a) throw new Error('the double takes commands as arrays of bulk strings only');
     for (let left = decimal(all, begin + 1, at - CRLF); left > 0; left--) {
       const start = all.indexOf(LF, at) + 1;
       if (start === 0) return 0;

@@ -46,11 +46,13 @@ export class Session implements Client {
     });
     const reader = new CommandReader((bytes, args) => this.#command(bytes, args));
     socket.on('data', (chunk: Buffer) => {
+      if (socket.writableEnded) return;
       this.#reading = true;
-      reader.write(chunk);
+      const fault = faultOf(() => reader.write(chunk));
       this.#reading = false;
       this.#flush();
-      this.#waitForMore();
+      if (fault === undefined) this.#waitForMore();
+      else socket.end(`-ERR Protocol error: ${fault.message}\r\n`);
     });
     socket.on('drain', () => this.#goOn());
     socket.on('error', () => {});
@@ -182,7 +184,7 @@ export class Session implements Client {
   }
 
   #flush(): void {
-    if (this.#reading) return;
+    if (this.#reading || this.#socket.writableEnded) return;
     const flowing = this.#links.map((link) => link.flush());
     this.#answers.take(this.#out);
     if (this.#out.length > 0 && !this.#socket.destroyed) this.#socket.write(Buffer.concat(this.#out));
@@ -211,4 +213,14 @@ function slotOf(args: readonly Buffer[], keys: readonly number[]): number {
     slot = its;
   }
   return slot;
+}
+
+/** What is no command, a TLS hello say, throws. */
+function faultOf(read: () => void): Error | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (fault) {
+    return fault as Error;
+  }
 }

@@ -1,7 +1,8 @@
 import { Batch } from './batch.ts';
 
-/** Batches whose keys are known and not all read: SCAN and sizes run ahead of the values, which take longest. */
-const AHEAD = 3;
+/** SCAN and sizes run ahead of the values, which take longest: by so many keys, in so many batches. */
+const AHEAD_KEYS = 4096;
+const AHEAD_BATCHES = 16;
 
 /** What is being read, in order: batches are finished one after the other, and used again. */
 export class BatchQueue {
@@ -16,7 +17,10 @@ export class BatchQueue {
   }
 
   get takesMore(): boolean {
-    return this.all.length < AHEAD;
+    if (this.all.length >= AHEAD_BATCHES) return false;
+    let ahead = 0;
+    for (const { count, wanted } of this.all) ahead += count - wanted;
+    return ahead < AHEAD_KEYS;
   }
 
   /** The batch whose next key is the next to be asked for; undefined: there is none, or its size is not known yet. */

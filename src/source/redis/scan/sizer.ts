@@ -43,12 +43,10 @@ export class Sizer {
 
   #askMemory(batch: Batch, index: number): void {
     const output = this.#output;
-    output.begin(5);
+    output.begin(3);
     output.argText('MEMORY');
     output.argText('USAGE');
     output.arg(batch.arena, batch.start(index), batch.end(index));
-    output.argText('SAMPLES');
-    output.argText('5');
     this.#asked.push(SIZE);
   }
 
