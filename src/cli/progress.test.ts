@@ -91,7 +91,7 @@ describe('eventText', () => {
       'Full copy done in 12.3 s: 1,200,000 keys, 340.0 MB. Following changes.',
     );
     expect(eventText({ ...snapshotDone, skipped: 3 })).toContain(
-      '; 3 keys that existed were left as they are.',
+      '; left as they are since they existed: 3 keys.',
     );
   });
 
@@ -100,7 +100,7 @@ describe('eventText', () => {
       'In sync after 13.0 s: the target holds everything up to offset 4711.',
     );
     expect(eventText({ event: 'synced', ...counters, offset: 0, ms: 13_000 })).toBe(
-      'In sync after 13.0 s: the target holds everything up to here.',
+      'In sync after 13.0 s: the target holds everything that had been written by then.',
     );
   });
 

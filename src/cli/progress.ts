@@ -7,6 +7,7 @@ import type {
   RulesEvent,
   StartedEvent,
   SyncEvent,
+  SyncedEvent,
 } from '../engine/events.ts';
 import { bytesText, countText, durationText, exactText } from './units.ts';
 
@@ -18,7 +19,7 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
     case 'snapshot_done':
       return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
     case 'synced':
-      return `In sync after ${durationText(event.ms)}: the target holds everything up to ${placesText(event.links) ?? offsetText(event.offset)}.`;
+      return `In sync after ${durationText(event.ms)}: the target holds everything ${syncedText(event)}.`;
     case 'rules':
       return rulesText(event);
     case 'warning':
@@ -70,7 +71,7 @@ function progressParts(event: ProgressEvent): Part[] {
   const parts: Part[] = [{ text: event.phase, rank: 0 }];
   const add = (rank: number, text: string): void => void parts.push({ text, rank });
   if (event.waiting !== undefined) add(1, `waiting: ${printable(event.waiting)}`);
-  if (event.phase === 'snapshot' || event.phase === 'scan' || event.phase === 'follow') {
+  if (event.phase === 'snapshot' || event.vanished !== undefined) {
     if (event.percent !== undefined) add(2, `${Math.floor(event.percent)}%`);
     add(7, `${countText(event.keys)} keys`);
     add(4, `${countText(event.keysPerSecond)} keys/s`);
@@ -93,9 +94,6 @@ function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 3))}...`.slice(0, width);
 }
 
-/** A scan has none. */
-const offsetText = (offset: number): string => (offset === 0 ? 'here' : `offset ${offset}`);
-
 function startedText(event: StartedEvent): string {
   const source = `${printable(event.source)} (${printable(event.sourceVersion)})`;
   const target = `${printable(event.target)} (${printable(event.targetVersion)})`;
@@ -112,11 +110,26 @@ function scanningText({ expectedKeys = -1, resumed }: StartedEvent, source: stri
 
 function doneText(event: DoneEvent): string {
   const lines = [
-    `Done after ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${exactText(event.commands)} commands, ${bytesText(event.bytes)}${skippedText(event.skipped)}${vanishedText(event.vanished)}${lostText(event.lost)}${recopiedText(event.recopied)}${splitText(event.split)}.`,
+    `Done after ${durationText(event.ms)}: ${keysText(event.keys)}${commandsText(event)}, ${bytesText(event.bytes)}${skippedText(event.skipped)}${vanishedText(event.vanished)}${lostText(event.lost)}${recopiedText(event.recopied)}${splitText(event.split)}.`,
     `The target holds everything up to ${placesText(event.links) ?? `position ${event.replid}:${event.offset}`}; lag ${durationText(event.lagMs)}, ${bytesText(event.lagBytes)}.`,
   ];
   // A file has no position that one could go on from.
   return lines.slice(0, event.replid === '' ? 1 : 2).join('\n');
+}
+
+/** A scan has no positions. */
+function syncedText({ links, offset }: SyncedEvent): string {
+  if (links === undefined && offset === 0) return 'that had been written by then';
+  return `up to ${placesText(links) ?? `offset ${offset}`}`;
+}
+
+/** Keys are all that a scan knows. */
+function commandsText({ commands, vanished }: DoneEvent): string {
+  return vanished === undefined ? `, ${exactText(commands)} commands` : '';
+}
+
+function keysText(keys: number): string {
+  return `${exactText(keys)} ${keys === 1 ? 'key' : 'keys'}`;
 }
 
 /** `offset 712 of 10.0.0.1:6379, ...`; undefined: there is only one link. */
@@ -145,11 +158,11 @@ function placeText(event: ErrorEvent): string {
 }
 
 function skippedText(skipped: number): string {
-  return skipped === 0 ? '' : `; ${exactText(skipped)} keys that existed were left as they are`;
+  return skipped === 0 ? '' : `; left as they are since they existed: ${keysText(skipped)}`;
 }
 
 function vanishedText(vanished = 0): string {
-  return vanished === 0 ? '' : `; ${exactText(vanished)} keys had vanished when they were read`;
+  return vanished === 0 ? '' : `; vanished before they were read: ${keysText(vanished)}`;
 }
 
 function lostText(lost: number): string {
@@ -161,7 +174,7 @@ function splitText(split: number): string {
 }
 
 function recopiedText(recopied: number): string {
-  return recopied === 0 ? '' : `; ${exactText(recopied)} keys were read again from the source`;
+  return recopied === 0 ? '' : `; read again from the source: ${keysText(recopied)}`;
 }
 
 /** A server's answer or a key's name must not steer the terminal. */

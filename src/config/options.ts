@@ -23,14 +23,10 @@ export type Kind =
 
 export type CommandName = 'sync' | 'scan' | 'restore' | 'dump' | 'decode';
 
-export type OptionGroup =
-  | 'Endpoints'
-  | 'TLS'
-  | 'Copying'
-  | 'Choosing'
-  | 'Limits'
-  | 'Timing'
-  | 'Output and files';
+/** In the order in which they are shown. */
+const GROUPS = ['Endpoints', 'TLS', 'Copying', 'Choosing', 'Limits', 'Timing', 'Output and files'] as const;
+
+export type OptionGroup = (typeof GROUPS)[number];
 
 export interface OptionSpec {
   readonly kind: Kind;
@@ -337,7 +333,9 @@ export function optionOf(command: CommandName, name: OptionName): OptionSpec | u
 
 const SIDE = /^(from|to)-/;
 
-export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
+export const OPTION_NAMES: readonly OptionName[] = (Object.keys(OPTIONS) as OptionName[]).sort(
+  (a, b) => GROUPS.indexOf(OPTIONS[a].group) - GROUPS.indexOf(OPTIONS[b].group),
+);
 
 function forSide<S extends Side>(side: S, word: string): Record<`${S}-${SideOptionName}`, OptionSpec> {
   const rows = Object.entries(perSide).map(([name, spec]) => [

@@ -7,6 +7,8 @@ import type { Context } from '../context.ts';
 import { choosePrinter, follow, wantsJson } from '../follow.ts';
 import { warnOfInsecureTls } from '../insecure.ts';
 
+const LIVE_ENDS = 'looking once more for what has changed, then ending';
+
 /** Resolves, once all output is written, to the exit code. */
 export async function runScan(flags: Readonly<Record<string, unknown>>, context: Context): Promise<number> {
   const { json } = flags;
@@ -20,7 +22,12 @@ export async function runScan(flags: Readonly<Record<string, unknown>>, context:
     warnOfInsecureTls(options, printer);
     const { ScanRun } = await import('../../engine/scan/scan-run.ts');
     const run = startRun((emit) => new ScanRun(options, emit));
-    return await follow(run, printer, context, 'ending; --resume goes on from here');
+    return await follow(
+      run,
+      printer,
+      context,
+      options.live ? LIVE_ENDS : 'ending; --resume goes on from here',
+    );
   } catch (error) {
     const failure = toNaruError(error);
     printer.event(errorEvent(failure));
