@@ -39,7 +39,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'This source does not offer replication. `naru scan` copies such a source; where the command is only renamed: --psync-command.',
+      'This source does not offer replication. `naru scan` copies such a source, and with --live follows its changes; where the command is only renamed: --psync-command.',
   },
   SOURCE_REFUSED: {
     policy: 'stop',
