@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
-import { compileRules, loadRules } from '../config/rules-of-options.ts';
+import { loadRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { keySlot } from '../net/topology/slot.ts';
@@ -101,24 +101,36 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     keys,
     listener: input.target,
     parts: () => made,
-    holdEntry: (db, key) => recopier?.hold(db, key),
+    holdEntry: (db, key) => {
+      const place = named?.entryAtSource ?? { db, key };
+      recopier?.hold(place.db, place.key);
+    },
   });
+  const named = rules && renamedTarget(target, rules, keys, { side, inCluster: input.cluster !== undefined });
   const heldBack = new HeldBack({
     sourceEnd: async () => link.spoolOffset(await input.asker.offset()),
     received: () => spool.end,
     signal: input.signal,
   });
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
-  const shared = input.cluster ?? sharedByRules(input) ?? sharedBy(target);
-  const recopier = makeRecopier(input, link, target, keys, expiries);
-  const named = rules === undefined ? target : renamedTarget(target, rules, keys);
+  const shared = sharedByCluster(input, named) ?? sharedByRules(input, rules, named) ?? sharedBy(target);
+  const recopier = makeRecopier(input, link, target, keys, expiries, rules, named);
+  const given: Target = named ?? target;
   const pump: Pump = new Pump({
     spool,
-    target: named,
+    target: given,
     pace: input.pace,
-    snapshot: new SnapshotApplier(named, { functions: options.functions === 'copy', expiries }),
-    stream: makeStreamApplier(input, named, spool, link, recopier, shared, rules),
-    ...(rules !== undefined && { rules: { rules, finder: keys, copier: recopier, canFlush: true } }),
+    snapshot: new SnapshotApplier(given, { functions: options.functions === 'copy', expiries }),
+    stream: makeStreamApplier(input, given, spool, link, recopier, shared, rules),
+    ...(rules !== undefined && {
+      rules: {
+        rules,
+        finder: keys,
+        copier: recopier,
+        canFlush: true,
+        canFlushInside: input.cluster !== undefined && rules.invertible,
+      },
+    }),
     recopier,
     bigEntryBytes: Math.max(options.bigKeySize, target.wholeEntryBytes ?? 0),
     routed: target.takes !== undefined || rules !== undefined,
@@ -132,17 +144,35 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
   return made;
 }
 
-export function renamedTarget(target: EngineTarget, rules: Rules, keys: KeyFinder): Target {
-  if (!rules.renames && !rules.mapsDbs) return target;
-  return new RenamedTarget(target, rules, keys, checkpointKey(''));
+/** Undefined: keys have the source's names and databases. `inCluster`: a FLUSHALL of the source is about some of its keys. */
+export function renamedTarget(
+  target: EngineTarget,
+  rules: Rules,
+  keys: KeyFinder,
+  { side, inCluster }: { side: TargetSide; inCluster: boolean },
+): RenamedTarget | undefined {
+  rules.oneDatabase = side.hasOneDatabase === true && !inCluster;
+  if (!rules.moves) return undefined;
+  const tracks = inCluster || rules.mergesDbs || !rules.invertible;
+  return new RenamedTarget(target, rules, keys, checkpointKey(''), tracks);
+}
+
+function sharedByCluster(
+  { cluster }: AssemblyInput,
+  named: RenamedTarget | undefined,
+): SharedTarget | undefined {
+  return cluster && { ...cluster, removeKeys: () => cluster.removeKeys(named?.written) };
 }
 
 /** A source of which only some is copied must not have all of the target removed. */
-function sharedByRules({ options, signal }: AssemblyInput): SharedTarget | undefined {
-  const rules = compileRules(options);
+function sharedByRules(
+  { options, signal }: AssemblyInput,
+  rules: Rules | undefined,
+  named: RenamedTarget | undefined,
+): SharedTarget | undefined {
   if (rules === undefined) return undefined;
-  const keys = targetKeys(options, signal);
-  return { removeKeys: (db) => keys.removeMigrated(rules, db) };
+  const keys = targetKeys(options, signal, rules);
+  return { removeKeys: (db) => keys.removeMigrated(db, named?.written) };
 }
 
 /** A target of several nodes is flushed apart, as one that several sources share is. */
@@ -215,6 +245,8 @@ function makeRecopier(
   target: EngineTarget,
   keys: KeyFinder,
   expiries: ExpiryWatch | undefined,
+  rules: Rules | undefined,
+  named: RenamedTarget | undefined,
 ): Recopier | undefined {
   const { options, asker, sourceCommands, sourceFacts, checked, side, protectTarget, cluster } = input;
   if (protectTarget) return undefined;
@@ -233,8 +265,9 @@ function makeRecopier(
     target: checked.commands,
     newer: newerForms(sourceFacts, checked.dialect),
     takes: target.takes?.bind(target),
-    copiesBig: compileRules(options) !== undefined,
-    mayWrite: target.mayWrite?.bind(target),
+    copiesBig: rules !== undefined,
+    named: named?.named.bind(named),
+    mayWrite: ({ db, key }) => target.mayWrite?.(rules?.nameOf(db, key) ?? key) !== false,
     expiries,
     ...(cluster !== undefined && { groupOf: slotOf, onElsewhere: cluster.onElsewhere }),
     reader: {

@@ -1,3 +1,4 @@
+import { compileRules } from '../config/rules-of-options.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
@@ -65,6 +66,10 @@ export class ClusterSide implements TargetSide {
     return this.#watcher.current.kind === 'proxy';
   }
 
+  get hasOneDatabase(): boolean {
+    return (this.#watcher.current.databases ?? 1) === 1;
+  }
+
   async open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
     const topology = this.#watcher.current;
     for (const { code, message } of topology.warnings) this.#side.warn(code, message);
@@ -109,8 +114,12 @@ export class ClusterSide implements TargetSide {
 
   /** A cluster has one database: keys of several come together in it, and one with the same name can be in two. */
   #checkDatabases({ facts }: CheckedNode, topology: Topology, onConflict: OnConflict | undefined): void {
-    const used = [...facts.keyspace].filter(([, keys]) => keys > 0).map(([db]) => db);
-    if ((topology.databases ?? 1) > 1 || used.every((db) => db === 0)) return;
+    const rules = compileRules(this.#side.options);
+    const used = [...facts.keyspace]
+      .filter(([db, keys]) => keys > 0 && rules?.mayKeep(db) !== false)
+      .map(([db]) => db);
+    // What rules write to database 0 is meant to come there.
+    if ((topology.databases ?? 1) > 1 || used.every((db) => (rules?.mapDb(db) ?? db) === 0)) return;
     if (used.length > 1 && onConflict === undefined && this.#side.options.onConflict === undefined) {
       const text = `The source holds keys in the databases ${used.join(', ')}, and a cluster has one: say with --on-conflict which of two keys with the same name to keep`;
       throw new NaruError('CONFIG_INVALID', text, { side: 'target', node: this.node });
@@ -141,7 +150,7 @@ export class ClusterSide implements TargetSide {
         losses: checked.losses,
         keys,
         slots: !this.#isProxy,
-        databases: (this.#watcher.current.databases ?? 1) > 1,
+        databases: !this.hasOneDatabase,
         holdEntry,
       },
       {

@@ -1,13 +1,16 @@
 import type { Topology } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
-import type { SharedTarget } from '../pipeline/shared-target.ts';
+import type { WrittenNames } from '../pipeline/rules/written-names.ts';
 import type { Pace } from '../source/redis/scan/pace.ts';
 import type { ErrorEvent, WarningEvent } from './events.ts';
 import type { Position } from './reading.ts';
 import type { Turns } from './turns.ts';
 
 /** What a link of a cluster has of the others. */
-export interface ClusterHost extends SharedTarget {
+export interface ClusterHost {
+  /** As in SharedTarget, of the link's own keys: `written` tells which these are where rules give keys other names. */
+  removeKeys(written: WrittenNames | undefined): Promise<void>;
+  compareKeys(): void;
   /** Nobody has taken over from its source. */
   isLost(): boolean;
   /** The target has lost what was acknowledged, and is given it again by each link by itself: keys of slots that were moved are to be compared. */

@@ -1,3 +1,4 @@
+import { loadRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { Topology } from '../net/topology/topology.ts';
@@ -10,7 +11,7 @@ import { Meter, type Reading } from './meter.ts';
 import { paceOf } from './pace.ts';
 import { countKeys } from './precheck.ts';
 import type { Position } from './reading.ts';
-import { checkTopologyOfRules, rulesEvent } from './rules-told.ts';
+import { rulesEvent } from './rules-told.ts';
 import { type MovableLink, SlotMover } from './slot-mover.ts';
 import { SourceNodes, type SourcePlace } from './source-nodes.ts';
 import { countersIn, sumOf } from './sums.ts';
@@ -137,16 +138,16 @@ export class Migration {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
-    checkTopologyOfRules(this.#options, this.#nodes.isCluster, this.#target);
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
-    if (this.#nodes.isCluster) this.#mover = this.#makeMover();
+    if (this.#nodes.isCluster) this.#mover = await this.#makeMover();
     if (this.#stopping) throw stoppedEarly();
   }
 
-  #makeMover(): SlotMover {
+  async #makeMover(): Promise<SlotMover> {
+    const rules = await loadRules(this.#options);
     return new SlotMover({
       nodes: this.#nodes,
-      keys: targetKeys(this.#options, this.#ending.signal),
+      keys: targetKeys(this.#options, this.#ending.signal, rules),
       signal: this.#moving.signal,
       links: () => this.#links,
       keepsKeys: () => this.#protectTarget,
@@ -172,7 +173,7 @@ export class Migration {
           isLost: () => shard.lost,
           wentBack: () => this.#mover?.wentBack(),
           onElsewhere: (key) => this.#mover?.met(key),
-          removeKeys: async () => this.#mover?.removeKeys(link),
+          removeKeys: async (written) => this.#mover?.removeKeys(link, written),
           compareKeys: () => this.#mover?.compareKeys(link),
         },
         stream: () => nodes.stream(place),

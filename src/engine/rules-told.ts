@@ -1,5 +1,5 @@
 /** What the engine asks of rules before a run, and tells of them. */
-import { compileRules, type RuleValues } from '../config/rules-of-options.ts';
+import { compileRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
@@ -31,16 +31,6 @@ export function rulesEvent(all: readonly Rules[]): RulesEvent {
   };
 }
 
-/** Names of keys are what a cluster goes by: of the source's keys it would have to be told where they are under both names. */
-export function checkTopologyOfRules(values: RuleValues, fromCluster: boolean, target: Topology): void {
-  const rules = compileRules(values);
-  if (rules === undefined || (!fromCluster && target.kind !== 'cluster' && target.kind !== 'proxy')) return;
-  if (!rules.renames && !rules.mapsDbs && values.transform === undefined) return;
-  const text =
-    'Keys can not be renamed or transformed, and databases not mapped, where one of the sides is a cluster or a proxy';
-  throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
-}
-
 /** The databases that others are mapped to have to be there. Rejects with NaruError. */
 export async function checkDatabases(
   options: ResolvedSyncOptions,
@@ -61,6 +51,8 @@ export async function checkDatabases(
 
 export async function refuseMissing(client: RespClient, rules: Rules): Promise<void> {
   for (const [from, db] of rules.mappedDbs) {
+    // It is always there, and a proxy may know no SELECT.
+    if (db === 0) continue;
     try {
       await client.call('SELECT', db);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { NaruError } from '../errors/errors.ts';
 import { delay } from '../net/backoff.ts';
 import { keySlot, SLOTS } from '../net/topology/slot.ts';
+import type { WrittenNames } from '../pipeline/rules/written-names.ts';
 import { SlotMoves } from './slot-moves.ts';
 import type { SourceNodes, SourcePlace } from './source-nodes.ts';
 import type { SyncJob } from './sync-job.ts';
@@ -55,14 +56,16 @@ export class SlotMover {
 
   /** A link met a key that its source has no more. */
   met(key: Buffer): void {
-    this.#moves.mark(keySlot(key, 0, key.length));
+    this.#moves.mark(slotOf(key));
     this.#options.nodes.suspect();
   }
 
   /** Removes from the target the keys of the slots that a link's source has now. */
-  async removeKeys(link: MovableLink): Promise<void> {
+  async removeKeys(link: MovableLink, written: WrittenNames | undefined): Promise<void> {
     const owner = this.#owners();
-    await this.#options.keys.remove((slot) => owner(slot) === link);
+    await this.#options.keys.remove((slot) => owner(slot) === link, written);
+    // What this link has written, and another one has by now, is gone too.
+    if (written !== undefined) this.#moves.markAllAgain();
   }
 
   /** The same by comparing each of the keys, when there is time. */
@@ -169,17 +172,34 @@ export class SlotMover {
     }
     await this.#options.keys.each(
       (slot) => slots.has(slot),
-      async (keys) => {
-        for (const key of keys) owner(keySlot(key, 0, key.length))?.job.copyAgain([key]);
+      async (names) => {
+        for (const keys of names) await this.#compare(keys, slots, owner);
         for (const { job } of this.#options.links()) await this.#give(job, []);
       },
     );
+  }
+
+  /** `keys` become one name in the target. What the source has of them fills it; where it has none, one is copied as gone. */
+  async #compare(
+    keys: readonly Buffer[],
+    slots: ReadonlyMap<number, number>,
+    owner: (slot: number) => MovableLink | undefined,
+  ): Promise<void> {
+    for (const key of keys.length > 1 ? keys : []) {
+      if ((await owner(slotOf(key))?.job.has(key)) === true) return;
+    }
+    const gone = keys.find((key) => slots.has(slotOf(key)));
+    if (gone !== undefined) owner(slotOf(gone))?.job.copyAgain([gone]);
   }
 
   async #give(job: SyncJob | undefined, keys: readonly Buffer[]): Promise<void> {
     job?.copyAgain(keys);
     while ((job?.held ?? 0) > KEYS_MAX) await delay(POLL_MS, this.#options.signal);
   }
+}
+
+function slotOf(key: Buffer): number {
+  return keySlot(key, 0, key.length);
 }
 
 function slotsMoved(count: number): NaruError {

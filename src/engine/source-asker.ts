@@ -50,6 +50,11 @@ export class SourceAsker {
     return count === 0 ? [] : ((await ask(client, 'CLUSTER', 'GETKEYSINSLOT', slot, count)) as Buffer[]);
   }
 
+  /** Whether it has a key, in database 0. */
+  async has(key: Buffer): Promise<boolean> {
+    return (await ask(await this.open(), 'EXISTS', key)) === 1;
+  }
+
   close(): void {
     this.#client?.connection.destroy(this.#options.signal.reason);
   }

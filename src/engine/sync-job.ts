@@ -148,6 +148,11 @@ export class SyncJob {
     return this.#asker.keysInSlot(slot);
   }
 
+  /** Whether its source has a key now. Rejects with NaruError. */
+  has(key: Buffer): Promise<boolean> {
+    return this.#asker.has(key);
+  }
+
   /** The source's offset of its newest write. Rejects with NaruError. */
   newest(): Promise<number> {
     return this.#asker.offset();

@@ -1,5 +1,4 @@
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
-import { compileRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
@@ -11,6 +10,7 @@ import { Outage } from '../net/outage.ts';
 import { keySlot } from '../net/topology/slot.ts';
 import { nodeEndpoint, sameRoutes, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import type { Endpoint } from '../net/url.ts';
+import type { WrittenNames } from '../pipeline/rules/written-names.ts';
 import { TYPE_NAMES, type TypeName } from '../rules/rule.ts';
 import type { Rules } from '../rules/rules.ts';
 import { plainWalk, type ScanWalk } from '../source/redis/scan/cursors.ts';
@@ -32,7 +32,12 @@ export interface TargetKeysOptions {
   rules?: Rules | undefined;
 }
 
-export function targetKeys(options: ResolvedSyncOptions, signal: AbortSignal): TargetKeys {
+/** `rules` undefined: everything is copied. */
+export function targetKeys(
+  options: ResolvedSyncOptions,
+  signal: AbortSignal,
+  rules: Rules | undefined,
+): TargetKeys {
   const { to, toTls, connectTimeout, giveUpAfter } = options;
   return new TargetKeys({
     endpoint: to,
@@ -41,7 +46,7 @@ export function targetKeys(options: ResolvedSyncOptions, signal: AbortSignal): T
     connectTimeoutMs: connectTimeout,
     giveUpAfterMs: giveUpAfter,
     signal,
-    rules: compileRules(options),
+    rules,
   });
 }
 
@@ -75,75 +80,109 @@ export class TargetKeys {
   }
 
   /**
-   * Gives each key of database 0 whose slot is wanted, a batch at a time, waiting for `take`. A key that stands there all the time is given at
-   * least once; one may be given twice. Where the target is lost on the way it begins again. Rejects with NaruError.
+   * Gives the keys of database 0 of a cluster as source: for each name of the target those of the source's keys that become it, of which at least one has a
+   * slot that is wanted. A batch at a time, waiting for `take`. What stands there all the time is given at least once, perhaps twice. Where the target is
+   * lost on the way it begins again. Rejects with NaruError, SLOTS_MOVED where rules do not let the source's keys be told.
    */
-  async each(wanted: (slot: number) => boolean, take: (keys: Buffer[]) => Promise<void>): Promise<void> {
-    await this.#visit((client) => this.#scan(client, this.#copied(wanted), take));
+  async each(wanted: (slot: number) => boolean, take: (names: Buffer[][]) => Promise<void>): Promise<void> {
+    const { rules } = this.#options;
+    if (rules?.invertible === false) throw notInvertible();
+    await this.#visit((client) =>
+      this.#scanOne(client, async (names) => {
+        const keys = names.map((name) => rules?.origins(0, name) ?? [name]);
+        await take(keys.filter((each) => each.some((key) => wanted(slotOf(key)))));
+      }),
+    );
   }
 
   /** The same for all keys of all databases. Rejects with SWEEP_IMPOSSIBLE where the target is a proxy that offers no SCAN. */
-  async eachInAll(take: (db: number, keys: Buffer[]) => Promise<void>): Promise<void> {
+  async eachInAll(take: (db: number, keys: Buffer[], client: RespClient) => Promise<void>): Promise<void> {
     await this.#visit(async (client, topology) => {
       const walks = await walksOf(client, topology);
       for (const db of await databasesOf(client, topology)) {
         if (topology.kind !== 'proxy' || db > 0) await ask(client, 'SELECT', db);
-        for (const walk of walks)
-          await this.#scan(
-            client,
-            () => true,
-            (keys) => take(db, keys),
-            walk,
-          );
+        for (const walk of walks) await this.#scan(client, (keys) => take(db, keys, client), walk);
       }
     }, true);
   }
 
-  /** Removes the keys of some slots. */
-  async remove(wanted: (slot: number) => boolean): Promise<void> {
+  /** Removes from the target what the source's keys of some slots became, by what was `written`, where that is known, else by their names. */
+  async remove(wanted: (slot: number) => boolean, written: WrittenNames | undefined): Promise<void> {
+    const { rules } = this.#options;
+    const db = rules?.mapDb(0) ?? 0;
     await this.#visit((client) =>
-      this.#scan(client, this.#copied(wanted), async (keys) => {
+      this.#scanOne(client, async (names) => {
+        const types = await this.#typesOf(client, names);
+        const gone = names.filter((name, i) => {
+          const known = written?.has(db, name, 0);
+          if (known !== undefined) return known;
+          const keys = rules === undefined ? [name] : this.#originsOf(rules, name, types[i]);
+          return keys.some((key) => wanted(slotOf(key)));
+        });
         // One by one: in a cluster those of one command would have to be of one slot.
-        await Promise.all(keys.map((key) => remove(client, key)));
+        await Promise.all(gone.map((name) => remove(client, name)));
       }),
     );
   }
 
   /** Removes the keys that the rules have, or would have, put there: those of all databases of the source, or of one. */
-  async removeMigrated(rules: Rules, ofDb: number | undefined): Promise<void> {
-    await this.#visit(async (client) => {
-      const keyspace = readKeyspace(parseInfo(String(await ask(client, 'INFO', 'keyspace'))));
-      for (const db of keyspace.keys()) {
-        await ask(client, 'SELECT', db);
-        await this.#scan(
-          client,
-          () => true,
-          (keys) => removeThose(client, keys, { rules, db, ofDb }),
-        );
-      }
+  async removeMigrated(ofDb: number | undefined, written: WrittenNames | undefined): Promise<void> {
+    const rules = this.#options.rules as Rules;
+    await this.eachInAll(async (db, names, client) => {
+      const types = await this.#typesOf(client, names);
+      const gone = names.filter(
+        (name, i) => written?.has(db, name, ofDb) ?? this.#covers(rules, db, name, ofDb, types[i]),
+      );
+      await Promise.all(gone.map((name) => remove(client, name)));
     });
+  }
+
+  #covers(
+    rules: Rules,
+    db: number,
+    name: Buffer,
+    ofDb: number | undefined,
+    type: TypeName | undefined,
+  ): boolean {
+    if (rules.mergesDbs && ofDb !== undefined) throw notTold();
+    const covered = rules.covers(db, name, ofDb, type);
+    if (covered === undefined) throw notTold();
+    return covered;
+  }
+
+  #originsOf(rules: Rules, name: Buffer, type: TypeName | undefined): Buffer[] {
+    const keys = rules.invertible ? rules.origins(0, name, type) : [];
+    if (!rules.invertible || keys.length > 1) throw notTold();
+    return keys;
+  }
+
+  /** Only where the rules know them. */
+  async #typesOf(client: RespClient, names: readonly Buffer[]): Promise<(TypeName | undefined)[]> {
+    if (this.#options.rules?.knowsTypes !== true) return [];
+    const types = await Promise.all(names.map((name) => ask(client, 'TYPE', name)));
+    return types.map((type) => typeNamed(String(type)));
+  }
+
+  /** The database that database 0 of the source is written to. */
+  async #scanOne(client: RespClient, take: (names: Buffer[]) => Promise<void>): Promise<void> {
+    const db = this.#options.rules?.mapDb(0) ?? 0;
+    if (db !== 0) await ask(client, 'SELECT', db);
+    await this.#scan(client, take);
   }
 
   async #scan(
     client: RespClient,
-    wanted: (slot: number, key: Buffer) => boolean,
     take: (keys: Buffer[]) => Promise<void>,
     walk: ScanWalk = plainWalk,
   ): Promise<void> {
     for (let cursor = '0'; ; ) {
       const [command, ...rest] = walk.step(cursor, SCAN_COUNT);
       const [next, keys] = (await ask(client, String(command), ...rest)) as [Buffer, Buffer[]];
-      const found = keys.filter((key) => !isOwn(key) && wanted(keySlot(key, 0, key.length), key));
+      const found = keys.filter((key) => !isOwn(key));
       if (found.length > 0) await take(found);
       cursor = next.toString();
       if (cursor === '0') return;
     }
-  }
-
-  /** What rules leave out is none of the source's. */
-  #copied(wanted: (slot: number) => boolean): (slot: number, key: Buffer) => boolean {
-    const { rules } = this.#options;
-    return (slot, key) => wanted(slot) && rules?.covers(0, key, undefined) !== false;
   }
 
   /** At each server. A key that goes from one that is still to be visited to one that was would not be seen: then once more. */
@@ -192,25 +231,20 @@ export class TargetKeys {
   }
 }
 
-async function removeThose(
-  client: RespClient,
-  keys: readonly Buffer[],
-  { rules, db, ofDb }: { rules: Rules; db: number; ofDb: number | undefined },
-): Promise<void> {
-  const types = rules.knowsTypes ? await Promise.all(keys.map((key) => ask(client, 'TYPE', key))) : [];
-  const migrated = keys.filter((key, i) => {
-    const covered = rules.covers(
-      db,
-      key,
-      ofDb,
-      types[i] === undefined ? undefined : typeNamed(String(types[i])),
-    );
-    if (covered !== undefined) return covered;
-    const text =
-      'The source was flushed, and keys that a rule renamed by an expression can not be told from others in the target';
-    throw new NaruError('FLUSH_REFUSED', text, { side: 'source' });
-  });
-  await Promise.all(migrated.map((key) => remove(client, key)));
+function slotOf(key: Buffer): number {
+  return keySlot(key, 0, key.length);
+}
+
+function notTold(): NaruError {
+  const text =
+    'The source was flushed, and which keys of the target were its can not be told any more: rules rename by an expression or a function, or bring databases together, and more than two million names were written';
+  return new NaruError('FLUSH_REFUSED', text, { side: 'source' });
+}
+
+function notInvertible(): NaruError {
+  const text =
+    "Slots were moved between the source's nodes, and rules rename keys by an expression or a function: which keys of the target are of these slots can not be told";
+  return new NaruError('SLOTS_MOVED', text, { side: 'source' });
 }
 
 function typeNamed(word: string): TypeName {

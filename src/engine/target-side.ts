@@ -52,6 +52,8 @@ export interface MakeTarget {
 export interface TargetSide {
   /** its address, for words to people */
   readonly node: string;
+  /** All databases of the source come to one; absent: each can go to one of its own. Known behind `open`. */
+  readonly hasOneDatabase?: boolean;
   /** Connects and checks. `onConflict` undefined: a target that holds keys is refused. Rejects with NaruError; nothing was written then. */
   open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget>;
   /** Once, behind `open`. */

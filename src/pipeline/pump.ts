@@ -66,6 +66,8 @@ export class Pump {
   readonly #options: PumpOptions;
   readonly #walker: RdbWalker;
   readonly #commands: CommandWalker;
+  /** undefined: all entries are given as they are */
+  readonly #ruled: RuledSnapshot | undefined;
   readonly #woken = new Signal();
   #phase: 'snapshot' | 'stream' = 'snapshot';
   #snapshotEnd: number | undefined;
@@ -81,7 +83,8 @@ export class Pump {
   constructor(options: PumpOptions) {
     this.#options = options;
     const { rules } = options;
-    const entries: RdbSink = rules ? new RuledSnapshot(options.snapshot, rules.rules) : options.snapshot;
+    this.#ruled = rules && new RuledSnapshot(options.snapshot, rules.rules);
+    const entries: RdbSink = this.#ruled ?? options.snapshot;
     const commands: StreamSink = rules ? new RuledStream(options.stream, rules) : options.stream;
     this.#walker = new RdbWalker(entries, options);
     options.snapshot.walk = this.#walker;
@@ -160,6 +163,7 @@ export class Pump {
       this.#rdbEnd = undefined;
       this.#walker.restart(offset, db);
       this.#options.snapshot.restart(offset, db);
+      this.#ruled?.restart(db);
     } else {
       this.#commands.restart(offset);
       this.#options.stream.restart(offset, db, doneTo);

@@ -298,7 +298,7 @@ export class StreamApplier implements StreamSink {
     const leftOut =
       (action === Action.PUBLISH && !this.#options.publish) ||
       (action === Action.FUNCTION && !this.#options.functions);
-    this.#bigTaken = OF_KEYS[action] === 1 && this.#recopier?.takesBig(command) === true;
+    this.#bigTaken = OF_KEYS[action] === 1 && this.#recopier?.takesBig(command, this.db) === true;
     this.#forwardBig = !leftOut && !this.#bigTaken && command.offset >= this.#doneTo;
     if (leftOut) this.leftOut++;
     else if (this.#forwardBig) this.#big = this.#target.beginWrite(this.db, NO_KEY, 0, 0);

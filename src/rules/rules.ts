@@ -43,6 +43,8 @@ export class Rules {
   readonly #dbs: ReadonlyMap<number, { to: number; index: number }>;
   readonly #otherwise: number;
   readonly #otherCommands: number;
+  /** The target has one database, and all of the source's are written to it. */
+  oneDatabase = false;
 
   /** Throws RuleError. */
   constructor(specs: readonly RuleSpec[]) {
@@ -79,6 +81,23 @@ export class Rules {
 
   get mapsDbs(): boolean {
     return this.#dbs.size > 0;
+  }
+
+  /** Keys are written elsewhere than to their own names and databases. */
+  get moves(): boolean {
+    return this.renames || this.mapsDbs || this.oneDatabase;
+  }
+
+  /** From a name in the target can be told which keys become it. */
+  get invertible(): boolean {
+    return !this.transform?.renames && this.#renames.every(({ what }) => what.origin !== undefined);
+  }
+
+  /** Several databases of the source are written to one. */
+  get mergesDbs(): boolean {
+    const { mappedDbs } = this;
+    const targets = new Set(mappedDbs.values());
+    return this.oneDatabase || targets.size < mappedDbs.size || [...targets].some((to) => !mappedDbs.has(to));
   }
 
   get changesTtls(): boolean {
@@ -137,7 +156,17 @@ export class Rules {
   }
 
   mapDb(db: number): number {
-    return this.#dbs.get(db)?.to ?? db;
+    return this.oneDatabase ? 0 : (this.#dbs.get(db)?.to ?? db);
+  }
+
+  /** Whether keys of this database may be kept, as far as that can be told without one. */
+  mayKeep(db: number): boolean {
+    for (const { dbs, drops, key, types, slots } of this.#filters) {
+      if (dbs !== undefined && !dbs.includes(db)) continue;
+      if (!drops) return true;
+      if (key === undefined && types === undefined && slots === undefined) return false;
+    }
+    return this.#otherwise === KEEP;
   }
 
   /** ms since 1970; -1: the key does not expire. `expireAtMs` is what it is at the source. */
@@ -164,22 +193,33 @@ export class Rules {
    * can not be told, since a rule renames by an expression.
    */
   covers(db: number, name: Buffer, ofDb: number | undefined, type?: TypeName): boolean | undefined {
-    if (this.transform?.renames || this.#renames.some(({ what }) => what.origin === undefined))
-      return undefined;
-    const names = [name, ...this.#renames.flatMap(({ what }) => what.origin?.(name) ?? [])];
+    if (!this.invertible) return undefined;
     const dbs = ofDb === undefined ? [db, ...this.#dbs.keys()] : [ofDb];
-    return dbs.some(
-      (from) => this.mapDb(from) === db && names.some((key) => this.#becomes(from, key, name, type)),
-    );
+    return dbs.some((from) => this.mapDb(from) === db && this.origins(from, name, type).length > 0);
+  }
+
+  /** The keys of the source's database `db` that become this name, whether they are there or not. Only where `invertible`. */
+  origins(db: number, name: Buffer, type?: TypeName): Buffer[] {
+    const candidates = [name];
+    for (const { what } of this.#renames) {
+      const origin = what.origin?.(name);
+      if (origin !== undefined && !candidates.some((one) => one.equals(origin))) candidates.push(origin);
+    }
+    return candidates.filter((key) => this.#becomes(db, key, name, type));
   }
 
   #becomes(db: number, key: Buffer, name: Buffer, type: TypeName | undefined): boolean {
     const decision = this.decide(db, key, 0, key.length, type);
     if (decision >= 0) return false;
+    return this.nameOf(db, key).equals(name);
+  }
+
+  /** The key's name in the target; nothing is counted. */
+  nameOf(db: number, key: Buffer): Buffer {
     const counted = this.counters.pause();
-    const becomes = this.rename(db, key, 0, key.length) ?? key;
+    const name = this.rename(db, key, 0, key.length) ?? key;
     counted();
-    return becomes.equals(name);
+    return name;
   }
 }
 

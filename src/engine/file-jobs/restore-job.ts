@@ -190,8 +190,7 @@ export class RestoreJob {
     const copyFunctions = functions === 'copy';
     const rules = this.#rules;
     const finder = new KeyFinder(KeyTable.builtIn());
-    const named =
-      rules?.renames || rules?.mapsDbs ? new RenamedTarget(target, rules, finder, checkpointKey('')) : target;
+    const named = rules?.moves ? new RenamedTarget(target, rules, finder, checkpointKey(''), false) : target;
     this.#snapshot = new FileSnapshot(named, { functions: copyFunctions });
     this.#stream = new StreamApplier(named, {
       publish,

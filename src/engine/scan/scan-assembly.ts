@@ -82,8 +82,12 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     keys: finder,
     listener: input.target,
     parts: () => made,
-    holdEntry: (db, key) => link.held.hold(db, key),
+    holdEntry: (db, key) => {
+      const place = named?.entryAtSource ?? { db, key };
+      link.held.hold(place.db, place.key);
+    },
   });
+  const named = rules && renamedTarget(target, rules, finder, { side, inCluster: false });
   const bigKeyBytes = Math.max(options.bigKeySize, target.wholeEntryBytes ?? 0);
   const link = new ScanLink(
     {
@@ -107,12 +111,12 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     },
     input.link,
   );
-  const named = rules === undefined ? target : renamedTarget(target, rules, finder);
+  const given = named ?? target;
   const pump = new Pump({
     spool,
-    target: named,
+    target: given,
     ...(rules !== undefined && { rules: { rules, finder, copier: undefined, canFlush: false } }),
-    snapshot: new SnapshotApplier(named, {
+    snapshot: new SnapshotApplier(given, {
       functions: false,
       onUnjoined: (db, key) => link.held.hold(db, key),
     }),

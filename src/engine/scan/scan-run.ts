@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { compileRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
@@ -12,7 +11,7 @@ import { toNaruError } from '../error-event.ts';
 import type { DoneEvent, ErrorEvent, SyncEvent, WarningEvent } from '../events.ts';
 import { findTarget } from '../find-target.ts';
 import { Meter, type Reading } from '../meter.ts';
-import { checkTopologyOfRules, rulesEvent } from '../rules-told.ts';
+import { rulesEvent } from '../rules-told.ts';
 import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
 import { countersIn, sumOf } from '../sums.ts';
 import { ScanJob } from './scan-job.ts';
@@ -124,9 +123,6 @@ export class ScanRun {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
-    if (this.#options.live && compileRules(this.#options) !== undefined)
-      throw new NaruError('CONFIG_INVALID', '--live does not go with rules', { side: 'config' });
-    checkTopologyOfRules(this.#options, this.#nodes.isCluster, this.#target);
     await this.#loadState();
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
     if (this.#failure !== undefined) throw this.#failure;
@@ -187,7 +183,8 @@ export class ScanRun {
   }
 
   #makeSweeper(): Promise<Sweeper> {
-    const merged = this.#target.kind === 'cluster' && (this.#target.databases ?? 1) === 1;
+    const { kind, databases = 1 } = this.#target;
+    const merged = (kind === 'cluster' || kind === 'proxy') && databases === 1;
     return Sweeper.begin(this.#options, merged, this.#ending.signal, {
       readAgain: (db, keys) => {
         for (const { job } of this.#links) job.readAgain(db, keys);

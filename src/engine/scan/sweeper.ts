@@ -1,6 +1,8 @@
+import { loadRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError } from '../../errors/errors.ts';
 import { discover } from '../../net/topology/discover.ts';
+import type { Rules } from '../../rules/rules.ts';
 import { OwnKeys } from '../sweep/own-keys.ts';
 import { SourceKeys } from '../sweep/source-keys.ts';
 import { readOwnKeys, sweep } from '../sweep/sweep.ts';
@@ -19,10 +21,16 @@ export class Sweeper {
   readonly #signal: AbortSignal;
   readonly #host: SweeperHost;
   readonly #source: SourceKeys;
+  readonly #rules: Rules | undefined;
   #own: OwnKeys | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  private constructor(options: ResolvedScanOptions, merged: boolean, signal: AbortSignal, host: SweeperHost) {
+  private constructor(
+    options: ResolvedScanOptions,
+    { merged, rules, signal }: { merged: boolean; rules: Rules | undefined; signal: AbortSignal },
+    host: SweeperHost,
+  ) {
+    this.#rules = rules;
     this.#options = options;
     this.#merged = merged;
     this.#signal = signal;
@@ -55,15 +63,23 @@ export class Sweeper {
     signal: AbortSignal,
     host: SweeperHost,
   ): Promise<Sweeper> {
-    const sweeper = new Sweeper(options, merged, signal, host);
+    const rules = await loadRules(options);
+    if (rules !== undefined) rules.oneDatabase = merged;
+    const sweeper = new Sweeper(options, { merged, rules, signal }, host);
     await sweeper.#unlessImpossible(async () => {
-      sweeper.#own = await readOwnKeys(targetKeys(options, signal), new OwnKeys());
+      sweeper.#own = await readOwnKeys(targetKeys(options, signal, rules), new OwnKeys());
     });
     return sweeper;
   }
 
   taken(db: number, buf: Buffer, start: number, end: number): void {
-    this.#own?.remove(this.#merged ? 0 : db, buf, start, end);
+    if (this.#own === undefined) return;
+    const rules = this.#rules;
+    if (rules === undefined) this.#own.remove(this.#merged ? 0 : db, buf, start, end);
+    else if (rules.decide(db, buf, start, end, undefined) < 0) {
+      const name = rules.nameOf(db, buf.subarray(start, end));
+      this.#own.remove(rules.mapDb(db), name, 0, name.length);
+    }
   }
 
   sweep(): Promise<void> {
@@ -74,11 +90,13 @@ export class Sweeper {
   #sweep(): Promise<void> {
     return this.#unlessImpossible(async () => {
       await sweep({
-        target: targetKeys(this.#options, this.#signal),
+        target: targetKeys(this.#options, this.#signal, this.#rules),
         source: this.#source,
         own: this.#own,
         merged: this.#merged,
-        onGone: async (db, keys) => this.#host.readAgain(this.#merged ? undefined : db, keys),
+        rules: this.#rules,
+        onGone: async (db, keys) =>
+          this.#host.readAgain(this.#merged && this.#rules === undefined ? undefined : db, keys),
       });
     });
   }

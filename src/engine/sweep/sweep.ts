@@ -1,4 +1,6 @@
 /** Finds keys of the target that the source has no more. */
+import { NaruError } from '../../errors/errors.ts';
+import type { Rules } from '../../rules/rules.ts';
 import type { TargetKeys } from '../target-keys.ts';
 import type { OwnKeys } from './own-keys.ts';
 import type { SourceKeys } from './source-keys.ts';
@@ -10,6 +12,8 @@ export interface SweepOptions {
   own: OwnKeys | undefined;
   /** the target has one database, and all of the source's go there */
   merged: boolean;
+  /** By what names keys have in the target; undefined: by the source's */
+  rules?: Rules | undefined;
   /**
    * The source had none of these a moment ago. The next ones come when it has resolved. A key may be told twice, and may be there again by now:
    * whoever is told has it read once more by its link, which writes what it finds (or that it is gone) in the order of its reads.
@@ -27,11 +31,21 @@ export interface Swept {
  * Looks for each key of the target in the same database of the source; where the target has but one, in all of the source's. Naru's own keys, and those
  * of the target's own, are not looked for. Rejects with NaruError: SWEEP_IMPOSSIBLE where the target is a proxy that passes no SCAN.
  */
-export async function sweep({ target, source, own, merged, onGone }: SweepOptions): Promise<Swept> {
+export async function sweep({ target, source, own, merged, rules, onGone }: SweepOptions): Promise<Swept> {
+  if (rules?.invertible === false) throw notInvertible();
   const swept: Swept = { looked: 0, gone: 0 };
   await target.eachInAll(async (db, keys) => {
     const candidates = own === undefined ? keys : keys.filter((key) => !own.has(db, key, 0, key.length));
     if (candidates.length === 0) return;
+    if (rules !== undefined) {
+      const { looked, gone } = await goneByRules(source, rules, { db, names: candidates });
+      swept.looked += looked;
+      for (const [of, keys] of gone) {
+        swept.gone += keys.length;
+        await onGone(of, keys);
+      }
+      return;
+    }
     swept.looked += candidates.length;
     const gone = await missing(source, merged ? await source.databases() : [db], candidates);
     if (gone.length === 0) return;
@@ -50,6 +64,45 @@ async function missing(source: SourceKeys, databases: readonly number[], keys: B
     left = left.filter((_, i) => !there[i]);
   }
   return left;
+}
+
+/**
+ * The keys of the source, by database, that would become one of these names, where none of those has the key. All keys that could have become it are told: one
+ * of them was read.
+ */
+async function goneByRules(
+  source: SourceKeys,
+  rules: Rules,
+  { db, names }: { db: number; names: readonly Buffer[] },
+): Promise<{ looked: number; gone: Map<number, Buffer[]> }> {
+  const own = rules.oneDatabase ? await source.databases() : [db, ...rules.mappedDbs.keys()];
+  const databases = own.filter((from) => rules.mapDb(from) === db);
+  const isThere = new Set<number>();
+  const all: { from: number; key: Buffer; i: number }[] = [];
+  for (const from of databases) {
+    const keys = names.flatMap((name, i) => rules.origins(from, name).map((key) => ({ from, key, i })));
+    if (keys.length === 0) continue;
+    const there = await source.exist(
+      from,
+      keys.map(({ key }) => key),
+    );
+    for (const [at, { i }] of keys.entries()) if (there[at]) isThere.add(i);
+    all.push(...keys);
+  }
+  const gone = new Map<number, Buffer[]>();
+  for (const { from, key, i } of all) {
+    if (isThere.has(i)) continue;
+    const keys = gone.get(from);
+    if (keys === undefined) gone.set(from, [key]);
+    else keys.push(key);
+  }
+  return { looked: new Set(all.map(({ i }) => i)).size, gone };
+}
+
+function notInvertible(): NaruError {
+  const text =
+    'Rules rename keys by an expression or a function, so that keys of the target can not be looked for';
+  return new NaruError('SWEEP_IMPOSSIBLE', text, { side: 'target' });
 }
 
 /** What stands in the target now, before anything is written there. Undefined: nothing. Rejects as `sweep` does. */

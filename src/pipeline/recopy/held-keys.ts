@@ -107,13 +107,13 @@ export class HeldKeys {
   /** Up to `count` keys without a value, of those that may be written; `groupOf` gives the same for all of them. */
   toRead(
     count: number,
-    mayWrite: (key: Buffer) => boolean = () => true,
+    mayWrite: (place: KeyPlace) => boolean = () => true,
     groupOf?: (key: Buffer) => number,
   ): HeldKey[] {
     const keys: HeldKey[] = [];
     let group: number | undefined;
     for (const held of this.#held.values()) {
-      if (held.value !== undefined || !mayWrite(held.key)) continue;
+      if (held.value !== undefined || !mayWrite(held)) continue;
       const own = groupOf?.(held.key);
       if (keys.length > 0 && own !== group) continue;
       group = own;

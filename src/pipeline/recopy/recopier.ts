@@ -6,54 +6,12 @@ import type { Action } from '../command-table.ts';
 import type { ExpiryWatch } from '../expiry/expiry-watch.ts';
 import { type KeyFinder, NOT_FOUND } from '../keys/key-finder.ts';
 import { WRITE } from '../keys/key-spec.ts';
-import type { KeyTable } from '../keys/key-table.ts';
-import { type HeldKey, HeldKeys, type KeyPlace, type KeyValue } from './held-keys.ts';
-import type { NewerForms } from './newer-forms.ts';
+import { type HeldKey, HeldKeys, type KeyValue } from './held-keys.ts';
 import { otherDatabase, readsMore } from './other-database.ts';
+import type { RecopierOptions } from './recopier-options.ts';
 import { RefusedForms } from './refused-forms.ts';
 import { SecondLook, type UndoneCommands } from './second-look.ts';
 import { viewOfBig } from './view-of-big.ts';
-
-/** What a source holds at several keys, at one position. */
-export interface PositionedValues {
-  /** of the first keys that were asked for, at least one; undefined: the source has it no more, and another one does */
-  readonly values: readonly (KeyValue | undefined)[];
-  /** spool offset: the values hold all of the stream before it, and nothing behind it */
-  readonly until: number;
-}
-
-/** Asks the source. */
-export interface PositionedReader {
-  /** The keys' values and the position at which they were true, later than all that was received. Rejects with NaruError. */
-  read(keys: readonly KeyPlace[]): Promise<PositionedValues>;
-  /** The keys of a command, where no table tells them. Rejects with NaruError. */
-  keysOf(args: readonly Buffer[]): Promise<Buffer[]>;
-}
-
-export interface RecopierOptions {
-  readonly source: KeyTable;
-  /** of the source's commands */
-  readonly keys: KeyFinder;
-  /** Whether a command with these keys can be given to the target as it stands; absent: each can. */
-  readonly takes?: ((command: CommandView, found: KeyFinder, count: number) => boolean) | undefined;
-  /** Commands that pass by are copied, whatever they are. */
-  readonly copiesBig?: boolean;
-  /** Whether a key can be written now; absent: each can. */
-  readonly mayWrite?: ((key: Buffer) => boolean) | undefined;
-  /** what the target knows */
-  readonly target: KeyTable;
-  /** what it does not know of the commands that it knows */
-  readonly newer: NewerForms;
-  readonly reader: PositionedReader;
-  /** tells which keys the target expires too early; undefined: it is not looked for */
-  readonly expiries?: ExpiryWatch | undefined;
-  /** Keys may be asked for in one question only where this gives the same for them (the slot, in a cluster); absent: all may. */
-  groupOf?(key: Buffer): number;
-  /** Another source of the same run has this key: it will see to it. */
-  onElsewhere?(key: Buffer): void;
-  /** A command that has no keys and that the target does not know; throws NaruError where that ends the run. */
-  keyless(command: CommandView, db: number): void;
-}
 
 /** Keys in one question to the source. */
 const READ_KEYS = 64;
@@ -143,7 +101,7 @@ export class Recopier {
     const doubtful = command.offset < this.#doubtTo;
     const known = !doubtful && this.#isCalm && this.#targetTakes(command);
     if (known && !late && !watched && takes === undefined) return false;
-    const mustBe = late || (!known && this.#mustBeCopied(command));
+    const mustBe = late || (!known && this.#mustBeCopied(command, db));
     const count = this.#finder.find(command);
     if (count === NOT_FOUND) {
       const fine = known && !expiries?.lags(command) && takes === undefined;
@@ -153,7 +111,7 @@ export class Recopier {
       if (mustBe) this.#options.keyless(command, db);
       return mustBe;
     }
-    const fits = takes === undefined || takes(command, this.#finder, count);
+    const fits = takes === undefined || takes(this.#named(command, db), this.#finder, count);
     const atRisk = watched && expiries?.atRisk(command, db, this.#finder, count) === true;
     const free = !mustBe && !atRisk && !doubtful && fits;
     if (free && (known || !this.#touchesHeld(command, db, count))) return false;
@@ -167,12 +125,12 @@ export class Recopier {
   }
 
   /** The same for a command that passes by: its name is known. What it writes to held keys does no harm, it is written over. */
-  takesBig(command: BigCommand): boolean {
+  takesBig(command: BigCommand, db: number): boolean {
     // Nobody could tell for which node it is, or what rules make of it.
     if (this.#options.takes !== undefined || this.#options.copiesBig) return true;
     if (this.#isCalm && this.#targetKnowsAll && this.#refusedForms.none) return false;
     // Its options have not come yet: they can not be blamed.
-    return this.#refused.has(command.offset) || this.#mustBeCopied(viewOfBig(command));
+    return this.#refused.has(command.offset) || this.#mustBeCopied(viewOfBig(command), db);
   }
 
   /** A command that passed by. */
@@ -293,8 +251,8 @@ export class Recopier {
     );
   }
 
-  #mustBeCopied(command: CommandView): boolean {
-    if (this.#look !== undefined && this.#wasUndone(this.#look, command)) return true;
+  #mustBeCopied(command: CommandView, db: number): boolean {
+    if (this.#look !== undefined && this.#wasUndone(this.#look, command, db)) return true;
     if (this.#wasRefused(command)) return true;
     return !this.#targetTakes(command);
   }
@@ -316,10 +274,14 @@ export class Recopier {
     return true;
   }
 
-  #wasUndone(look: SecondLook, command: CommandView): boolean {
+  #named(command: CommandView, db: number): CommandView {
+    return this.#options.named?.(command, db) ?? command;
+  }
+
+  #wasUndone(look: SecondLook, command: CommandView, db: number): boolean {
     if (command.offset < look.to) {
       const count = this.#finder.find(command);
-      return look.has(command, this.#finder.positions, count);
+      return look.has(this.#named(command, db), this.#finder.positions, count);
     }
     this.#look = undefined;
     return false;

@@ -4,8 +4,8 @@ import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { RawCommandSink, Target } from '../../target/target.ts';
 import type { KeyFinder } from '../keys/key-finder.ts';
-import { NameSet } from './name-set.ts';
 import { asRenamed, CommandRenamer } from './renaming.ts';
+import { WrittenNames } from './written-names.ts';
 
 /**
  * A target that knows keys by other names and has them in other databases than the source: all that comes in speaks of the source's.
@@ -19,16 +19,40 @@ export class RenamedTarget implements Target {
   /** begins the names of keys that are no source's */
   readonly #own: Buffer;
   readonly #sink: KeyReplacingSink;
-  readonly #names = new NameSet();
+  readonly written: WrittenNames;
   #countedTo = 0;
+  /** the entry that is given now, as the source has it */
+  #db = 0;
+  #key: Buffer = Buffer.alloc(0);
+  #keyStart = 0;
+  #keyEnd = 0;
 
-  constructor(target: Target, rules: Rules, finder: KeyFinder, ownPrefix: string) {
+  /** `tracks`: what the stream writes is noted too. */
+  constructor(target: Target, rules: Rules, finder: KeyFinder, ownPrefix: string, tracks: boolean) {
     this.#target = target;
     this.#rules = rules;
-    this.#renamer = new CommandRenamer(rules, finder);
+    this.written = new WrittenNames(rules, tracks);
+    this.#renamer = new CommandRenamer(rules, finder, tracks ? this.written : undefined);
     this.#own = Buffer.from(ownPrefix);
     this.#sink = new KeyReplacingSink();
   }
+
+  // ---- for those who speak of the target's names
+
+  /** A command as the target gets it, so that its slots are those of the target; nothing is written. Valid until the next one. */
+  named(command: CommandView, db: number): CommandView {
+    const counted = this.#rules.counters.pause();
+    const named = this.#renamer.named(command, db);
+    counted();
+    return named;
+  }
+
+  /** What the source calls the entry that the target is given now. */
+  get entryAtSource(): { db: number; key: Buffer } {
+    return { db: this.#db, key: this.#key.subarray(this.#keyStart, this.#keyEnd) };
+  }
+
+  // ---- Target
 
   get ready(): boolean {
     return this.#target.ready;
@@ -43,15 +67,20 @@ export class RenamedTarget implements Target {
   }
 
   entry(entry: EntryView): void {
+    this.#db = entry.db;
+    this.#key = entry.keyBuf;
+    this.#keyStart = entry.keyStart;
+    this.#keyEnd = entry.keyEnd;
     asRenamed(entry, this.#rules, () => {
-      this.#countMerged(entry);
+      this.#countMerged(entry, this.#db);
       this.#target.entry(entry);
     });
   }
 
   bigEntry(entry: EntryView): ValueSink {
+    const { db } = entry;
     return asRenamed(entry, this.#rules, () => {
-      this.#countMerged(entry);
+      this.#countMerged(entry, db);
       return this.#target.bigEntry(entry);
     });
   }
@@ -77,7 +106,12 @@ export class RenamedTarget implements Target {
       return this.#target.beginWrite(db, buf, keyStart, keyEnd);
     }
     const toDb = this.#rules.mapDb(db);
-    const name = this.#rules.rename(db, buf, keyStart, keyEnd);
+    // One that passes by, and that is not about keys.
+    const name = buf.length === 0 ? undefined : this.#rules.rename(db, buf, keyStart, keyEnd);
+    if (this.written.complete && buf.length > 0) {
+      if (name === undefined) this.written.add(db, buf, keyStart, keyEnd);
+      else this.written.add(db, name, 0, name.length);
+    }
     if (name === undefined) return this.#target.beginWrite(toDb, buf, keyStart, keyEnd);
     return this.#sink.begun(this.#target.beginWrite(toDb, name, 0, name.length), name);
   }
@@ -87,7 +121,11 @@ export class RenamedTarget implements Target {
   }
 
   replace(entry: EntryView, dump: Buffer): Flavour {
-    return asRenamed(entry, this.#rules, () => this.#target.replace(entry, dump));
+    const { db } = entry;
+    return asRenamed(entry, this.#rules, () => {
+      if (this.written.complete) this.written.add(db, entry.keyBuf, entry.keyStart, entry.keyEnd);
+      return this.#target.replace(entry, dump);
+    });
   }
 
   remove(key: Buffer, db: number, offset: number): void {
@@ -116,10 +154,10 @@ export class RenamedTarget implements Target {
   }
 
   /** What is given again after an outage was counted. */
-  #countMerged({ keyBuf, keyStart, keyEnd, db, offset }: EntryView): void {
+  #countMerged({ keyBuf, keyStart, keyEnd, offset }: EntryView, db: number): void {
     if (offset < this.#countedTo) return;
     this.#countedTo = offset + 1;
-    if (!this.#names.add(db, keyBuf, keyStart, keyEnd)) this.#rules.counters.merged++;
+    if (!this.written.add(db, keyBuf, keyStart, keyEnd)) this.#rules.counters.merged++;
   }
 }
 

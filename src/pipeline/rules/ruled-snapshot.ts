@@ -9,6 +9,8 @@ import type { Transform } from '../../rules/transform.ts';
 
 /** The field that a scan says a key's end with, in its own RDB. */
 const GONE = 'naru:gone';
+/** From here on entries are what keys hold that were read before. */
+const AGAIN = 'naru:again';
 
 /** Stands in front of whoever takes a snapshot's entries: leaves out what the rules drop, and changes expiries. Names are the target's business. */
 export class RuledSnapshot implements RdbSink {
@@ -17,10 +19,17 @@ export class RuledSnapshot implements RdbSink {
   #flavour: Flavour = 'redis';
   #db = 0;
   #part: Buffer | undefined;
+  #again = false;
 
   constructor(sink: RdbSink, rules: Rules) {
     this.#sink = sink;
     this.#rules = rules;
+  }
+
+  /** The walk goes back, to where the snapshot is in `db`: what was told of an entry that did not come is told again with it. */
+  restart(db: number): void {
+    this.#db = db;
+    this.#part = undefined;
   }
 
   header(version: number, flavour: Flavour): void {
@@ -33,6 +42,7 @@ export class RuledSnapshot implements RdbSink {
       this.#part = Buffer.from(value);
       return;
     }
+    if (name === AGAIN) this.#again = true;
     if (name === GONE && this.#rules.decide(this.#db, value, 0, value.length, undefined) >= 0) return;
     this.#sink.aux(name, value);
   }
@@ -89,6 +99,8 @@ export class RuledSnapshot implements RdbSink {
     const rule = this.#rules.decide(db, keyBuf, keyStart, keyEnd, type);
     if (rule >= 0) {
       this.#rules.counters.dropped(rule);
+      if (type !== undefined && this.#rules.decide(db, keyBuf, keyStart, keyEnd, undefined) < 0)
+        this.#replaced(entry);
       return false;
     }
     if (expireAtMs >= 0 && this.#rules.changesTtls) {
@@ -102,9 +114,17 @@ export class RuledSnapshot implements RdbSink {
     const { db, keyBuf, keyStart, keyEnd, expireAtMs } = entry;
     const type = typeName(entry.type, this.#flavour);
     const at = transform.entry(db, keyBuf.subarray(keyStart, keyEnd), type, expireAtMs);
-    if (Number.isNaN(at)) return false;
+    if (Number.isNaN(at)) {
+      this.#replaced(entry);
+      return false;
+    }
     entry.expireAtMs = at;
     return true;
+  }
+
+  /** A value that is not kept takes away what the key held when it was read before. */
+  #replaced({ keyBuf, keyStart, keyEnd }: EntryView): void {
+    if (this.#again) this.#sink.aux(GONE, Buffer.from(keyBuf.subarray(keyStart, keyEnd)));
   }
 }
 

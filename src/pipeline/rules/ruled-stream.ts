@@ -38,6 +38,8 @@ export interface RuledStreamOptions {
   copier: KeyCopier | undefined;
   /** FLUSHALL and FLUSHDB remove what was migrated and nothing else */
   canFlush: boolean;
+  /** the same inside a transaction, where nobody can wait for it */
+  canFlushInside?: boolean;
   /** nothing is applied: what is cut is shown whole */
   showsCut?: boolean;
 }
@@ -99,32 +101,16 @@ export class RuledStream implements StreamSink {
   // ---- databases as a whole
 
   #flush(command: CommandView): void {
-    const { db, inTransaction } = this.#stream;
+    const { inTransaction } = this.#stream;
     if (this.#options.showsCut) {
       this.#stream.command(command);
       return;
     }
-    if (inTransaction || !this.#options.canFlush) {
+    if ((inTransaction && !this.#options.canFlushInside) || !this.#options.canFlush) {
       const why = inTransaction ? 'in a transaction' : 'in a file';
       throw refused(command, 'FLUSH_REFUSED', `${why}, with rules that say what is copied`);
     }
-    const one = /^flushdb$/i.test(command.text(0));
-    if (one && this.#isShared(db)) {
-      throw refused(
-        command,
-        'FLUSH_REFUSED',
-        `of database ${db}, which shares one of the target with another`,
-      );
-    }
     this.#stream.command(command);
-  }
-
-  /** Whether another database of the source is written to the same one. */
-  #isShared(db: number): boolean {
-    const { mappedDbs } = this.#rules;
-    const to = this.#rules.mapDb(db);
-    if (to !== db && !mappedDbs.has(to)) return true;
-    return [...mappedDbs].some(([from, toDb]) => from !== db && toDb === to);
   }
 
   #swap(command: CommandView): void {
