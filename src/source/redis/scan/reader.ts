@@ -19,6 +19,7 @@ import { ReplyBuffer } from './reply-buffer.ts';
 import { LENGTH, SIZE, Sizer, TYPE } from './sizer.ts';
 import type { ValueReader } from './value-reader.ts';
 import { WalkSteps } from './walk-steps.ts';
+import { Window } from './window.ts';
 
 export interface ReaderOptions {
   readonly records: RecordWriter;
@@ -51,13 +52,6 @@ const COLON = 0x3a;
 const DOLLAR = 0x24;
 
 /**
- * Values under way at most, by count and by size: enough to keep source and network busy, little for the source to hold. More is asked for when it is half
- * empty, so that questions go out many at once: the source takes a system call for each that comes alone.
- */
-const WINDOW_KEYS = 4096;
-const WINDOW_BYTES = 1024 * 1024;
-
-/**
  * Reads keys from one connection, and writes them as records: steps of a walk, then the keys' sizes, then expiry and value of those that are
  * small, all pipelined. What is large, or anything where the source has no DUMP, is read alone by a ValueReader.
  *
@@ -86,8 +80,7 @@ export class Reader implements ByteReader {
   #busy = false;
   #timer: NodeJS.Timeout | undefined;
   #awaitsRoom = false;
-  #underWay = 0;
-  #underWayBytes = 0;
+  readonly #window = new Window();
   #timeAsked = false;
 
   constructor(options: ReaderOptions, listener: ReaderListener) {
@@ -139,8 +132,7 @@ export class Reader implements ByteReader {
     this.#output.discard();
     this.#steps.drop();
     this.#busy = false;
-    this.#underWay = 0;
-    this.#underWayBytes = 0;
+    this.#window.clear();
     for (const batch of this.queue.all) batch.askAgain();
     this.#connection = connection;
     connection.setReader(this);
@@ -190,8 +182,9 @@ export class Reader implements ByteReader {
   }
 
   #goOn(): void {
-    if (this.#connection === undefined || this.#busy || this.#isHalfFull) return;
-    if (!this.#options.records.hasRoom) {
+    const { load, records } = this.#options;
+    if (this.#connection === undefined || this.#busy || this.#window.isHalfFull(load.share)) return;
+    if (!records.hasRoom) {
       this.#waitForRoom();
       return;
     }
@@ -215,13 +208,13 @@ export class Reader implements ByteReader {
 
   /** True: a key has to be read alone, and nothing more is asked before that. */
   #askValues(): boolean {
-    const { pace } = this.#options;
+    const { pace, load } = this.#options;
     for (;;) {
       const batch = this.queue.next;
       if (batch === undefined) return false;
       const size = batch.sizes[batch.wanted] as number;
       const alone = size > this.#options.bigKeyBytes || !this.#abilities.dump;
-      if (alone ? this.#asked.count > 0 : this.#isFull(size)) return alone;
+      if (alone ? this.#asked.count > 0 : this.#window.isFull(size, load.share)) return alone;
       if (pace.allowed < 1) {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#goOn(), pace.waitMs);
@@ -234,17 +227,6 @@ export class Reader implements ByteReader {
       pace.took(1, size);
       this.#askValue(batch);
     }
-  }
-
-  get #isHalfFull(): boolean {
-    const half = this.#options.load.share / 2;
-    return this.#underWay > WINDOW_KEYS * half || this.#underWayBytes > WINDOW_BYTES * half;
-  }
-
-  #isFull(size: number): boolean {
-    const { share } = this.#options.load;
-    if (this.#underWay === 0) return false;
-    return this.#underWay >= WINDOW_KEYS * share || this.#underWayBytes + size > WINDOW_BYTES * share;
   }
 
   #askValue(batch: Batch): void {
@@ -318,8 +300,7 @@ export class Reader implements ByteReader {
   #got(batch: Batch): void {
     const size = batch.sizes[batch.done++] as number;
     this.#options.pace.took(0, -size);
-    this.#underWay--;
-    this.#underWayBytes -= size;
+    this.#window.ended(size);
   }
 
   #gone(batch: Batch): void {
@@ -397,8 +378,7 @@ export class Reader implements ByteReader {
 
   #begin(batch: Batch): number {
     const size = batch.sizes[batch.wanted++] as number;
-    this.#underWay++;
-    this.#underWayBytes += size;
+    this.#window.began(size);
     return size;
   }
 }
