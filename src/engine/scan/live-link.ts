@@ -20,6 +20,10 @@ export interface LiveHost {
   databases(): Promise<readonly number[]>;
   /** Reads all keys again, and has those removed that are gone. */
   compare(): Promise<void>;
+  /** Since when something may have changed that no link can read at the moment; undefined: nothing has. */
+  readonly elsewhereSince: number | undefined;
+  /** All that was told is read: whether that is so for all links. */
+  mayEnd(): Promise<boolean>;
   /** Everything that the source had when this was begun to be asked is in the target. */
   onSynced(): void;
   onRetry(error: NaruError, delayMs: number): void;
@@ -95,9 +99,15 @@ export class LiveLink {
     return live;
   }
 
-  /** Keys that have to be read again; `db` undefined: in all databases. */
-  add(db: number | undefined, key: Buffer): void {
-    this.#dirty(db, key, 0, key.length);
+  /** Keys (latin1) that have to be read again, and since when; `db` undefined: in all databases. */
+  put(db: number | undefined, keys: ReadonlyMap<string, number>): void {
+    for (const each of db === undefined ? this.#databases : [db]) this.dirty.put(each, keys);
+    this.#woken.wake();
+  }
+
+  /** Another server has taken over. */
+  moveOn(): void {
+    this.#follower.moveOn();
   }
 
   /** What it waits for may have come: the target has acknowledged something. */
@@ -115,7 +125,8 @@ export class LiveLink {
   get sinceMs(): number | undefined {
     const { sinceMs = Number.POSITIVE_INFINITY } = this.dirty;
     const unsure = this.#unsureSince ?? Number.POSITIVE_INFINITY;
-    const since = Math.min(sinceMs, unsure, this.#comparingSince ?? unsure);
+    const elsewhere = this.#host.elsewhereSince ?? Number.POSITIVE_INFINITY;
+    const since = Math.min(sinceMs, unsure, this.#comparingSince ?? unsure, elsewhere);
     return since === Number.POSITIVE_INFINITY ? undefined : since;
   }
 
@@ -127,7 +138,9 @@ export class LiveLink {
     await this.#caughtUp();
     await this.#host.compare();
     await this.#caughtUp();
-    await this.#readDirty();
+    do {
+      await this.#readDirty();
+    } while (this.#failure === undefined && !(await this.#host.mayEnd()));
     if (this.#failure !== undefined) throw this.#failure;
   }
 

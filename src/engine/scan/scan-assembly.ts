@@ -9,6 +9,7 @@ import { SnapshotApplier } from '../../pipeline/snapshot-applier.ts';
 import { StreamApplier } from '../../pipeline/stream-applier.ts';
 import { VALKEY_VERSION_MAX } from '../../protocol/rdb/types.ts';
 import type { Rules } from '../../rules/rules.ts';
+import type { Batch } from '../../source/redis/scan/batch.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import type { ScanMemory } from '../../source/redis/scan/memory.ts';
@@ -31,6 +32,8 @@ export interface ScanAssemblyInput {
   walks: readonly ScanWalk[];
   /** of a scan that follows changes */
   memory: ScanMemory | undefined;
+  /** of a cluster that is followed, as in ReaderOptions */
+  sift: ((batch: Batch) => void) | undefined;
   side: TargetSide;
   checked: CheckedTarget;
   source: NodeFacts;
@@ -103,6 +106,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       pace: input.pace,
       load: input.load,
       memory: input.memory,
+      sift: input.sift,
       values: new TypedReader({
         records,
         version: rdbVersionOf(input.source),

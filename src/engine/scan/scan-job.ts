@@ -1,27 +1,20 @@
 import { createReadStream } from 'node:fs';
-import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { mayComeBack } from '../../errors/silence.ts';
 import { delay } from '../../net/backoff.ts';
 import { keySlot } from '../../net/topology/slot.ts';
-import type { Topology } from '../../net/topology/topology.ts';
-import type { Endpoint } from '../../net/url.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { ScanPlace } from '../../source/redis/scan/batch.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
-import { Fingerprints } from '../../source/redis/scan/fingerprints.ts';
 import { keysIn } from '../../source/redis/scan/keys-file.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
-import type { ScanMemory } from '../../source/redis/scan/memory.ts';
-import type { Pace } from '../../source/redis/scan/pace.ts';
 import { findWalks } from '../../source/redis/scan/proxy-walks.ts';
 import { stagesOf } from '../../source/redis/scan/stages.ts';
 import { Signal } from '../../spool/signal.ts';
-import { fileName } from '../assembly.ts';
 import type { CheckedTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
-import type { ErrorEvent, Phase, WarningEvent } from '../events.ts';
+import type { Phase } from '../events.ts';
 import type { NodeFacts } from '../facts.ts';
 import type { Reading } from '../meter.ts';
 import { readingOf } from '../reading.ts';
@@ -29,33 +22,11 @@ import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
 import { LiveLink } from './live-link.ts';
+import type { LiveMember, LiveRun } from './live-run.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
 import { readDatabases, readSourceFacts, type SourceFacts } from './scan-facts.ts';
+import type { ScanHost } from './scan-host.ts';
 import type { LinkState } from './scan-state.ts';
-
-/** What a scanned node has of the run that it belongs to. */
-export interface ScanHost {
-  /** Names the link as long as it lives, whichever server it reads from: in errors, at the target, on disk. */
-  readonly node: string;
-  readonly source: Topology;
-  readonly target: Topology;
-  readonly pace: Pace;
-  /** where an earlier run stood */
-  readonly from: LinkState | undefined;
-  /** of a cluster: whether a slot is this node's */
-  readonly owns: ((slot: number) => boolean) | undefined;
-  /** Where to read now. Rejects with NaruError. */
-  endpoint(): Promise<Endpoint>;
-  /** All keys have been read: resolves to whether the node has to be walked again. Rejects with NaruError. */
-  walked(): Promise<boolean>;
-  emit(event: WarningEvent | ErrorEvent): void;
-  // of a scan that follows changes
-  /** The source has a key now that may have been the target's own. */
-  taken(db: number, buf: Buffer, start: number, end: number): void;
-  /** Has the keys read again, by `readAgain`, that the target has and the source may not have. Rejects with NaruError. */
-  sweep(): Promise<void>;
-  onSynced(): void;
-}
 
 /** A key that can't be written now is read again after this. */
 const HELD_MS = 300;
@@ -66,7 +37,7 @@ const ASK_AGAIN_MS = 200;
  * Everything for one node that is scanned. Two things go on at once: reading, one walk after the other, and the pump's loop, which moves what
  * was read to the target, and is where failures of either side are decided on.
  */
-export class ScanJob {
+export class ScanJob implements LiveMember {
   readonly #options: ResolvedScanOptions;
   readonly #host: ScanHost;
   readonly #load: Load;
@@ -80,7 +51,7 @@ export class ScanJob {
   #checked: { source: SourceFacts; target: CheckedTarget } | undefined;
   #phase: Phase = 'connecting';
   #live: LiveLink | undefined;
-  #memory: ScanMemory | undefined;
+  #stopping = false;
   synced = false;
 
   constructor(options: ResolvedScanOptions, host: ScanHost, load: Load) {
@@ -144,6 +115,7 @@ export class ScanJob {
 
   moveOn(): void {
     this.#asker.close();
+    this.#live?.moveOn();
     this.#parts?.link.moveOn();
   }
 
@@ -186,7 +158,7 @@ export class ScanJob {
 
   async #start(): Promise<ScanAssembly> {
     const { source, target: checked } = this.#checked as { source: SourceFacts; target: CheckedTarget };
-    this.#memory = this.#options.live ? this.#makeMemory() : undefined;
+    const live = this.#host.live();
     const parts = await assembleScan({
       options: this.#options,
       sourceNode: this.#host.node,
@@ -196,7 +168,8 @@ export class ScanJob {
       source: source.facts,
       pace: this.#host.pace,
       load: this.#load,
-      memory: this.#memory,
+      memory: live?.memory,
+      sift: live?.siftFor(this),
       endpoint: () => this.#host.endpoint(),
       link: {
         onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
@@ -208,6 +181,7 @@ export class ScanJob {
             'SCAN_BEGUN_ANEW',
             `Another process answers for ${this.#host.node}: its keys are read anew.`,
           ),
+        onElsewhere: (db, key, sinceMs) => live?.elsewhere(db, key, sinceMs),
       },
       target: {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
@@ -218,7 +192,7 @@ export class ScanJob {
     this.#parts = parts;
     this.#transfer.parts = parts;
     await parts.link.start();
-    if (this.#options.live) await this.#follow(parts, source);
+    if (live !== undefined) await this.#follow(parts, source, live);
     this.#phase = 'scan';
     this.#transfer.side.begin(this.#transfer.isExact);
     this.#load.watch(async () => (await this.#asker.open()).call('PING'));
@@ -288,20 +262,16 @@ export class ScanJob {
 
   // ---- following changes
 
-  #makeMemory(): ScanMemory {
-    const { dir } = this.#options;
-    const file = path.join(dir, `${fileName(this.#host.node)}.prints`);
-    const keysExpected = this.expectedKeys;
-    const prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
-    return { prints, taken: (db, buf, start, end) => this.#host.taken(db, buf, start, end) };
-  }
-
-  async #follow(parts: ScanAssembly, { databases }: SourceFacts): Promise<void> {
+  async #follow(parts: ScanAssembly, { databases }: SourceFacts, run: LiveRun): Promise<void> {
     const live = await LiveLink.begin(this.#options, this.#walks, databases, {
       endpoint: () => this.#host.endpoint(),
       readDirty: () => parts.link.readDirty(),
       databases: async () => readDatabases(await this.#asker.open()),
-      compare: () => this.#compare(parts),
+      compare: () => this.#compare(parts, run),
+      get elsewhereSince() {
+        return run.elsewhereSince;
+      },
+      mayEnd: () => run.mayEnd(this),
       onSynced: () => {
         if (!this.synced) this.#host.onSynced();
       },
@@ -314,19 +284,20 @@ export class ScanJob {
     });
     this.#live = live;
     parts.link.follow(live.dirty);
+    if (this.#stopping) live.stop();
   }
 
   async #keepUp(live: LiveLink): Promise<void> {
-    this.#phase = 'follow';
+    this.#phase = this.#stopping ? 'draining' : 'follow';
     live.nudge();
     await live.run();
     await this.#rereadHeld(this.#parts as ScanAssembly);
   }
 
   /** Databases may be new by now. */
-  async #compare(parts: ScanAssembly): Promise<void> {
+  async #compare(parts: ScanAssembly, run: LiveRun): Promise<void> {
     await this.#walk(parts, await this.#databases(), undefined);
-    await this.#host.sweep();
+    await run.sweep();
     await parts.link.readDirty();
     await this.#rereadHeld(parts);
   }
@@ -349,13 +320,27 @@ export class ScanJob {
 
   /** Of a scan that follows changes: compares once more, and ends. */
   stop(): void {
-    this.#phase = 'draining';
+    this.#stopping = true;
+    if (this.isFollowing) this.#phase = 'draining';
     this.#live?.stop();
   }
 
-  /** `db` undefined: in all databases. */
-  readAgain(db: number | undefined, keys: readonly Buffer[]): void {
-    for (const key of keys) this.#live?.add(db, key);
+  get masterId(): string {
+    return this.#host.masterId();
+  }
+
+  get dirty(): number {
+    return this.#live?.dirty.size ?? 0;
+  }
+
+  readAgain(db: number | undefined, keys: ReadonlyMap<string, number>): boolean {
+    this.#live?.put(db, keys);
+    return this.#live !== undefined;
+  }
+
+  /** Where it has failed the run ends. */
+  async settled(): Promise<void> {
+    await this.#parts?.link.settled().catch(() => {});
   }
 
   // ---- moving data
@@ -381,7 +366,6 @@ export class ScanJob {
 
   async #close(): Promise<void> {
     await this.#live?.end();
-    this.#memory?.prints.close();
     this.#asker.close();
     this.#acked.wake();
     this.#transfer.side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));

@@ -14,10 +14,10 @@ import { Meter, type Reading } from '../meter.ts';
 import { rulesEvent } from '../rules-told.ts';
 import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
 import { countersIn, sumOf } from '../sums.ts';
+import { LiveRun } from './live-run.ts';
 import { ScanJob } from './scan-job.ts';
 import { type LinkState, ScanState } from './scan-state.ts';
 import { SlotGains } from './slot-gains.ts';
-import { Sweeper } from './sweeper.ts';
 
 interface Link {
   readonly place: SourcePlace;
@@ -26,6 +26,8 @@ interface Link {
 
 /** While slots are on their way between the source's nodes, their keys can't be read for sure: they are looked at so often. */
 const MOVING_MS = 500;
+/** A cluster that is followed is looked at so often: a master that joins says so to nobody. */
+const LOOK_MS = 5000;
 
 /**
  * One scan: finds out what the source is, gives each of its masters a link of its own, all at once, and tells of all of them as of one run. The
@@ -50,7 +52,10 @@ export class ScanRun {
   #running = new Set<Promise<void>>();
   #failure: NaruError | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #sweeper: Sweeper | undefined;
+  #live: LiveRun | undefined;
+  /** all that were ever made */
+  readonly #jobs: ScanJob[] = [];
+  #joining: Promise<void> = Promise.resolve();
   #versions = { sourceVersion: '', targetVersion: '' };
 
   constructor(options: ResolvedScanOptions, emit: (event: SyncEvent) => void) {
@@ -64,15 +69,21 @@ export class ScanRun {
 
   /** Reads no more; what the target holds is in the state. */
   stop(): void {
-    const { live } = this.#options;
-    if (live && this.#links.length > 0 && this.#links.every(({ job }) => job.isFollowing))
-      this.#endFollowing();
+    const isFollowing = this.#links.length > 0 && this.#links.every(({ job }) => job.isFollowing);
+    if (this.#live !== undefined && (isFollowing || this.#told.has('synced'))) this.#endFollowing();
     else this.#fail(stopped());
   }
 
-  /** A scan that follows changes compares once more before it ends. A second word to stop changes nothing. */
+  /** A scan that follows changes compares once more before it ends, also what has joined. A second word to stop changes nothing. */
   #endFollowing(): void {
-    for (const { job } of this.#links) job.stop();
+    if (this.#told.has('ending')) return;
+    this.#told.add('ending');
+    const joined = this.#nodes.isCluster ? this.#nodes.refresh().then(() => this.#joinNew()) : this.#joining;
+    joined
+      .then(() => {
+        for (const { job } of this.#links) job.stop();
+      })
+      .catch((error: unknown) => this.#fail(toNaruError(error)));
   }
 
   /** Runs to the end. Rejects with NaruError. */
@@ -99,6 +110,7 @@ export class ScanRun {
       this.#state.stop();
       this.#load.stop();
       this.#ending.abort(stopped());
+      this.#live?.close();
     }
   }
 
@@ -116,7 +128,11 @@ export class ScanRun {
     this.#nodes = await SourceNodes.find(
       this.#options,
       {
-        onChanged: () => {},
+        onChanged: () => {
+          this.#live?.look();
+          if (this.#live !== undefined)
+            this.#joinNew().catch((error: unknown) => this.#fail(toNaruError(error)));
+        },
         onMoved: (place) => this.#links.find((link) => link.place === place)?.job.moveOn(),
         onWarning: (code, message) => this.#warn(code, message),
       },
@@ -155,15 +171,16 @@ export class ScanRun {
         from: this.#earlier?.get(place.node),
         owns: shard && ((slot) => this.#owner(slot) === shard.masterId),
         endpoint: () => this.#nodes.questions(place),
-        walked: () => this.#arrived(place),
+        masterId: () => shard?.masterId ?? '',
+        live: () => this.#live,
+        walked: () => (this.#options.live ? Promise.resolve(false) : this.#arrived(place)),
         emit: (event) => this.#tell(event),
-        taken: (db, buf, start, end) => this.#sweeper?.taken(db, buf, start, end),
-        sweep: () => (this.#sweeper as Sweeper).sweep(),
         onSynced: () => this.#oneSynced(link),
       },
       this.#load,
     );
     link.job = job;
+    this.#jobs.push(job);
     return { place, job };
   }
 
@@ -179,18 +196,29 @@ export class ScanRun {
       this.#versions = { sourceVersion: source.version, targetVersion: target.facts.version };
     }
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#options.live) this.#sweeper = await this.#makeSweeper();
+    if (this.#options.live) await this.#beginLive();
   }
 
-  #makeSweeper(): Promise<Sweeper> {
+  async #beginLive(): Promise<void> {
+    const nodes = this.#nodes;
     const { kind, databases = 1 } = this.#target;
-    const merged = (kind === 'cluster' || kind === 'proxy') && databases === 1;
-    return Sweeper.begin(this.#options, merged, this.#ending.signal, {
-      readAgain: (db, keys) => {
-        for (const { job } of this.#links) job.readAgain(db, keys);
-      },
+    const keys = this.#links.map(({ job }) => job.expectedKeys);
+    this.#live = await LiveRun.begin({
+      options: this.#options,
+      merged: (kind === 'cluster' || kind === 'proxy') && databases === 1,
+      keysExpected: keys.includes(undefined)
+        ? undefined
+        : keys.reduce((sum: number, some = 0) => sum + some, 0),
+      name: describeEndpoint(this.#options.from),
+      members: this.#jobs,
+      cluster: nodes.isCluster ? { topology: nodes.topology, refresh: () => nodes.refresh() } : undefined,
+      signal: this.#ending.signal,
       warn: (code, message) => this.#warn(code, message),
+      onFailure: (error) => this.#fail(toNaruError(error)),
     });
+    if (!nodes.isCluster) return;
+    const timer = setInterval(() => nodes.suspect(), LOOK_MS);
+    this.#ending.signal.addEventListener('abort', () => clearInterval(timer));
   }
 
   #oneSynced(link: { job?: ScanJob }): void {
@@ -272,6 +300,14 @@ export class ScanRun {
       topology = await this.#nodes.refresh();
     }
     return topology;
+  }
+
+  /** Masters that have got slots and had none. */
+  #joinNew(): Promise<void> {
+    this.#joining = this.#joining.then(async () => {
+      for (const place of this.#nodes.newPlaces()) await this.#join(place);
+    });
+    return this.#joining;
   }
 
   async #join(place: SourcePlace): Promise<void> {

@@ -37,5 +37,7 @@ export interface Follower {
    * while another call is under way.
    */
   caughtUp(): Promise<void>;
+  /** Another server has taken over: it is followed from now on. */
+  moveOn(): void;
   stop(): Promise<void>;
 }

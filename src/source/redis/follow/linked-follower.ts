@@ -56,6 +56,10 @@ export class LinkedFollower implements Follower {
     await caughtUpInTime(session, this.#error('LINK_LOST', `No answer within ${SILENCE_MS / 1000} s.`));
   }
 
+  moveOn(): void {
+    this.#session?.destroy(this.#error('LINK_LOST', 'Another server has taken over from it.'));
+  }
+
   async stop(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;

@@ -13,6 +13,8 @@ export class PassesFollower implements Follower {
     return Promise.resolve();
   }
 
+  moveOn(): void {}
+
   stop(): Promise<void> {
     return Promise.resolve();
   }

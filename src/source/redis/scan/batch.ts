@@ -25,6 +25,8 @@ export class Batch {
   done = 0;
   /** where the scan stands once all of it is done; undefined: it is no part of a walk */
   place: ScanPlace | undefined;
+  /** keys that somebody else has to read */
+  readonly strays: Buffer[] = [];
   /** what is read takes the place of whatever the target holds, and what is gone is removed there */
   again = false;
 
@@ -57,6 +59,19 @@ export class Batch {
     this.ends.push(stop);
   }
 
+  /** Makes strays of the keys that are not wanted, before anything was asked about any. */
+  sift(wanted: (buf: Buffer, start: number, end: number) => boolean): void {
+    const { arena, ends } = this;
+    const isWanted = ends.map((end, i) => wanted(arena, this.start(i), end));
+    if (!isWanted.includes(false)) return;
+    const keys = ends.map((_, i) => this.key(i));
+    ends.length = 0;
+    for (const [i, key] of keys.entries()) {
+      if (isWanted[i]) this.add(key, 0, key.length);
+      else this.strays.push(key);
+    }
+  }
+
   /** The connection was lost: what was not answered has to be asked again. */
   askAgain(): void {
     this.units.length = this.sizes.length;
@@ -66,6 +81,7 @@ export class Batch {
 
   clear(): void {
     this.ends.length = 0;
+    this.strays.length = 0;
     this.sizes.length = 0;
     this.units.length = 0;
     this.asked = 0;

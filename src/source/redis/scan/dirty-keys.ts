@@ -73,13 +73,14 @@ export class DirtyKeys {
     const told = this.#placing;
     this.#placing = new Map();
     this.#size -= told.size;
-    for (const db of found) this.#putInto(db, told);
+    for (const db of found) this.put(db, told);
     if (this.#size <= this.#max) return true;
     this.clear();
     return false;
   }
 
-  #putInto(db: number, told: ReadonlyMap<string, number>): void {
+  /** Keys that may have changed since then, the earliest of them first. */
+  put(db: number, told: ReadonlyMap<string, number>): void {
     const keys = this.#of(db);
     const before = keys.size;
     for (const [key, ms] of told) if (!keys.has(key)) keys.set(key, ms);
@@ -120,6 +121,11 @@ export class DirtyKeys {
     if (floor === undefined) return;
     floor.left -= batch.count;
     if (floor.left <= 0) this.#floors.delete(db);
+  }
+
+  /** Since when the keys of a batch that is being read may have changed; undefined: they were not taken from here. */
+  sinceOf(batch: Batch): number | undefined {
+    return this.#reading.get(batch);
   }
 
   /** What was taken with this batch is in the spool, before `offset`. */

@@ -31,6 +31,8 @@ export interface ReaderOptions {
   readonly load: Load;
   /** undefined: nothing is read twice */
   readonly memory?: ScanMemory | undefined;
+  /** of a cluster that is followed: takes out of a batch what this node may not read */
+  readonly sift?: ((batch: Batch) => void) | undefined;
   /** undefined: what is too large to be asked for whole can't be read */
   readonly values: ValueReader | undefined;
 }
@@ -110,7 +112,9 @@ export class Reader implements ByteReader {
 
   /** Reads these keys, in the database that is selected. */
   read(batch: Batch): void {
+    this.#options.sift?.(batch);
     this.queue.all.push(batch);
+    this.#finishBatches();
     this.#goOn();
   }
 
@@ -321,7 +325,10 @@ export class Reader implements ByteReader {
     const batch = this.queue.spare();
     const end = this.#steps.take(this.#in, at, batch);
     if (end < 0) this.queue.reuse(batch);
-    else this.queue.all.push(batch);
+    else {
+      this.#options.sift?.(batch);
+      this.queue.all.push(batch);
+    }
     return end;
   }
 
@@ -334,7 +341,7 @@ export class Reader implements ByteReader {
     else if (kind === TIME) this.#dumped.noClock();
     else if (kind === SCAN) this.#fail(refusedKey(text, node, 'SCAN'));
     else if (isElsewhere(text)) {
-      if (kind === VALUE) this.#got(this.queue.current);
+      if (kind === VALUE) this.#elsewhere(this.queue.current);
     } else {
       const { current } = this.queue;
       this.#fail(refusedKey(text, node, kind === VALUE ? 'DUMP' : 'PTTL', current.key(current.done)));
@@ -370,10 +377,17 @@ export class Reader implements ByteReader {
 
   #gotAlone(batch: Batch, isThere: boolean): void {
     this.#options.pace.took(1, this.#begin(batch));
-    if (isThere) {
+    if (!isThere) this.#gone(batch);
+    else if (this.#options.values?.elsewhere) this.#elsewhere(batch);
+    else {
       this.#dumped.alone(batch);
       this.#got(batch);
-    } else this.#gone(batch);
+    }
+  }
+
+  #elsewhere(batch: Batch): void {
+    batch.strays.push(batch.key(batch.done));
+    this.#got(batch);
   }
 
   #begin(batch: Batch): number {

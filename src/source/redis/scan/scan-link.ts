@@ -5,6 +5,7 @@ import { openClient, ServerError } from '../../../net/client.ts';
 import type { Connection, TlsOptions } from '../../../net/connection.ts';
 import { Outage } from '../../../net/outage.ts';
 import { describeEndpoint, type Endpoint } from '../../../net/url.ts';
+import { Signal } from '../../../spool/signal.ts';
 import { askAbilities } from './abilities.ts';
 import type { ScanPlace } from './batch.ts';
 import type { ScanWalk } from './cursors.ts';
@@ -34,6 +35,8 @@ export interface ScanLinkListener {
   onReconnected(): void;
   /** Another process answers, to which cursors mean nothing: the walk begins anew. */
   onStartedOver(): void;
+  /** The key is another node's, or not this one's to read; it may have changed since then, ms since 1970. */
+  onElsewhere(db: number, key: Buffer, sinceMs: number): void;
 }
 
 /**
@@ -52,6 +55,8 @@ export class ScanLink {
   #connection: Connection | undefined;
   #db = 0;
   #acked = 0;
+  readonly #ackedMore = new Signal();
+  #finishedBatches = 0;
   #dirty: DirtyKeys | undefined;
   #runId: string | undefined;
   #failure: NaruError | undefined;
@@ -67,6 +72,9 @@ export class ScanLink {
       onBatch: (batch) => {
         const { place } = batch;
         this.#outage.over();
+        this.#finishedBatches++;
+        const sinceMs = this.#dirty?.sinceOf(batch) ?? Date.now();
+        for (const key of batch.strays) listener.onElsewhere(this.#db, key, sinceMs);
         this.#dirty?.read(batch, options.records.offset);
         this.#dirty?.acked(this.#acked);
         if (place !== undefined) this.#marks.push({ offset: options.records.offset, place });
@@ -93,6 +101,7 @@ export class ScanLink {
   /** The target holds everything before this spool offset. */
   acked(offset: number): void {
     this.#acked = offset;
+    this.#ackedMore.wake();
     this.#dirty?.acked(offset);
     // A key that was held back is behind what is acknowledged.
     if (this.held.count > 0) return;
@@ -176,6 +185,21 @@ export class ScanLink {
     }
   }
 
+  /** Resolves when what was being read when this was called is in the target, or was told to be elsewhere. Rejects with NaruError. */
+  async settled(): Promise<void> {
+    const batches = this.#finishedBatches + this.#reader.queue.all.length;
+    while (this.#finishedBatches < batches) {
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#reader.progress.wait();
+    }
+    this.#options.records.flush();
+    const { offset } = this.#options.records;
+    while (this.#acked < offset) {
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#ackedMore.wait();
+    }
+  }
+
   /** What was read before counts for nothing: a scan that is resumed begins anew. */
   forgetPlace(): void {
     this.#marks.length = 0;
@@ -189,6 +213,7 @@ export class ScanLink {
 
   async stop(): Promise<void> {
     this.#failure ??= this.#error('STOPPED_EARLY', 'The scan was stopped');
+    this.#ackedMore.wake();
     this.#reader.detach();
     this.#reader.progress.wake();
     this.#stopping.abort(this.#failure);
@@ -297,6 +322,7 @@ export class ScanLink {
 
   #fail(error: NaruError): void {
     this.#failure ??= error;
+    this.#ackedMore.wake();
     this.#stopping.abort(this.#failure);
     this.#reader.detach();
     this.#connection?.destroy(error);

@@ -2,6 +2,8 @@ import type { RespClient } from '../../../net/client.ts';
 
 /** Reads keys that are too large to be asked for whole, or that a source without DUMP has. */
 export interface ValueReader {
+  /** The key that was read last is another node's: nothing of it was written. */
+  readonly elsewhere: boolean;
   /**
    * Reads one key by its type, in pieces, and writes it into the records as one entry or several parts (naru:part). The key is in the database that
    * is selected on the connection, and nothing else is under way on it. Resolves to false: it has vanished, and no part of it was

@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<string, (pieces: Pieces) => Promise<Outcome>>> = {
 export class TypedReader implements ValueReader {
   /** of the key that was read last: 64 bits for `Fingerprints.note` */
   readonly digest: ValueDigest = new ValueDigest();
+  elsewhere = false;
   readonly #records: RecordWriter;
   readonly #parts: PartWriter;
   readonly #pieceBytes: number;
@@ -71,6 +72,7 @@ export class TypedReader implements ValueReader {
       pieceBytes: this.#pieceBytes,
       fieldExpiry: this.#fieldExpiry,
     };
+    this.elsewhere = false;
     try {
       for (let left = TRIES - 1; left > -MOVES_MAX; left--) {
         const outcome = await this.#readOnce(pieces);
@@ -83,7 +85,8 @@ export class TypedReader implements ValueReader {
       }
       throw giveUp(client, `The key ${printable(key)} changes its type all the time`);
     } catch (error) {
-      if (error instanceof Elsewhere) return true;
+      this.elsewhere = error instanceof Elsewhere;
+      if (this.elsewhere) return true;
       throw error;
     } finally {
       // A connection that was lost, say, has left the value where it was.
@@ -106,6 +109,7 @@ export class TypedReader implements ValueReader {
     this.#fieldExpiry = small.fieldExpiry;
     for (const [i, key] of keys.entries()) {
       const at = expireAtMs[i] ?? -1;
+      this.elsewhere = false;
       const there = small.isGone(i)
         ? false
         : small.put(i, at, this.#parts, this.digest) || (await this.read(client, key, at));

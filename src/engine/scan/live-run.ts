@@ -1,0 +1,118 @@
+import path from 'node:path';
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
+import { delay } from '../../net/backoff.ts';
+import type { Topology } from '../../net/topology/topology.ts';
+import type { Batch } from '../../source/redis/scan/batch.ts';
+import { Fingerprints } from '../../source/redis/scan/fingerprints.ts';
+import type { ScanMemory } from '../../source/redis/scan/memory.ts';
+import { fileName } from '../assembly.ts';
+import { type SlotReader, SlotReaders } from './slot-readers.ts';
+import { Sweeper } from './sweeper.ts';
+
+/** A link, as far as the others have to do with it. */
+export interface LiveMember extends SlotReader {
+  /** Keys that wait to be read. */
+  readonly dirty: number;
+}
+
+export interface LiveRunOptions {
+  options: ResolvedScanOptions;
+  /** all databases of the source go into one */
+  merged: boolean;
+  keysExpected: number | undefined;
+  /** names the run's files */
+  name: string;
+  /** may become more */
+  members: readonly LiveMember[];
+  /** of a source that is a cluster */
+  cluster: { topology: Topology; refresh(): Promise<Topology> } | undefined;
+  signal: AbortSignal;
+  warn(code: string, message: string): void;
+  onFailure(error: unknown): void;
+}
+
+/** At the end of a cluster's scan it is looked so often whether anybody has anything to read. */
+const END_MS = 50;
+
+/** What the links of a scan that follows changes have in common: what each key was when it was read last, and who reads it. */
+export class LiveRun {
+  readonly memory: ScanMemory;
+  readonly #members: readonly LiveMember[];
+  readonly #sweeper: Sweeper;
+  readonly #readers: SlotReaders | undefined;
+  readonly #signal: AbortSignal;
+  readonly #atEnd = new Set<LiveMember>();
+  #over = false;
+
+  private constructor(run: LiveRunOptions, sweeper: Sweeper) {
+    const { options, name, keysExpected, members, cluster, signal } = run;
+    this.#members = members;
+    this.#sweeper = sweeper;
+    this.#signal = signal;
+    const file = path.join(options.dir, `${fileName(name)}.prints`);
+    const prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
+    this.memory = { prints, taken: (db, buf, start, end) => sweeper.taken(db, buf, start, end) };
+    this.#readers =
+      cluster && new SlotReaders(members, cluster.topology, cluster.refresh, signal, run.onFailure);
+  }
+
+  /** Before anything is written to the target. Rejects with NaruError. */
+  static async begin(run: LiveRunOptions): Promise<LiveRun> {
+    const found: { run?: LiveRun } = {};
+    const sweeper = await Sweeper.begin(run.options, run.merged, run.signal, {
+      readAgain: (db, keys) => found.run?.readAgain(db, keys),
+      warn: run.warn,
+    });
+    found.run = new LiveRun(run, sweeper);
+    return found.run;
+  }
+
+  close(): void {
+    this.memory.prints.close();
+  }
+
+  /** Has all keys looked for at the source that the target has. Rejects with NaruError. */
+  sweep(): Promise<void> {
+    return this.#sweeper.sweep();
+  }
+
+  /** Slots of the source may have other owners. */
+  look(): void {
+    this.#readers?.look();
+  }
+
+  /** As that of SlotReaders; undefined: a node reads all that it has. */
+  siftFor(member: LiveMember): ((batch: Batch) => void) | undefined {
+    const readers = this.#readers;
+    return readers && ((batch) => readers.sift(member, batch));
+  }
+
+  elsewhere(db: number, key: Buffer, sinceMs: number): void {
+    this.#readers?.put(db, key, sinceMs);
+  }
+
+  get elsewhereSince(): number | undefined {
+    return this.#readers?.sinceMs;
+  }
+
+  /** A link has read all that it was told: resolves to whether all others have too, else it has to look once more. Rejects when the run ends. */
+  async mayEnd(member: LiveMember): Promise<boolean> {
+    this.#atEnd.add(member);
+    const isQuiet = this.elsewhereSince === undefined && this.#members.every(({ dirty }) => dirty === 0);
+    this.#over ||= isQuiet && this.#atEnd.size === this.#members.length;
+    if (!this.#over) await delay(END_MS, this.#signal);
+    this.#atEnd.delete(member);
+    return this.#over;
+  }
+
+  /** `db` undefined: in all databases. */
+  readAgain(db: number | undefined, keys: readonly Buffer[]): void {
+    const now = Date.now();
+    if (this.#readers === undefined) this.#members[0]?.readAgain(db, namesOf(keys, now));
+    else for (const key of keys) this.#readers.give(db, key, now);
+  }
+}
+
+function namesOf(keys: readonly Buffer[], ms: number): ReadonlyMap<string, number> {
+  return new Map(keys.map((key) => [key.toString('latin1'), ms]));
+}
