@@ -24,6 +24,7 @@ export class Sweeper {
   readonly #rules: Rules | undefined;
   #own: OwnKeys | undefined;
   #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   private constructor(
     options: ResolvedScanOptions,
@@ -82,9 +83,15 @@ export class Sweeper {
     }
   }
 
+  /** One that has not begun yet is for all who ask meanwhile. */
   sweep(): Promise<void> {
-    this.#running = this.#running.catch(() => {}).then(() => this.#sweep());
-    return this.#running;
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      const sweeping = this.#sweep();
+      this.#running = sweeping.catch(() => {});
+      return sweeping;
+    });
+    return this.#next;
   }
 
   #sweep(): Promise<void> {
