@@ -66,6 +66,10 @@ export async function randomRun(run: RandomRun): Promise<string> {
     if (mode !== 'scan') {
       await naru.untilEvent(mode === 'live' ? 'synced' : 'snapshot_done');
       await writer.until(run.commands);
+      for (let cut = random.int(4); cut > 0; cut--) {
+        await cutOff(await serversOf(target));
+        await writer.until(run.commands / 4);
+      }
       if (changes && source instanceof RedisCluster) await moveSlots(source);
       if (toCluster && target instanceof RedisCluster && random.chance(0.5)) await moveSlots(target);
       if (!changes && random.chance(0.3)) await flush(source, random);
@@ -168,6 +172,11 @@ async function flush(source: RedisServer | RedisCluster, random: Random): Promis
 
 async function serversOf(side: RedisServer | RedisCluster): Promise<RedisServer[]> {
   return side instanceof RedisServer ? [side] : (await side.masters()).map(({ server }) => server);
+}
+
+/** Closes all connections to the servers. */
+async function cutOff(servers: readonly RedisServer[]): Promise<void> {
+  for (const server of servers) await server.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 }
 
 /** A scan that follows changes compares all keys before it ends. */
