@@ -35,7 +35,10 @@ export type ResolvedDumpOptions = {
   fromTls: TlsOptions | undefined;
   /** a file, or `-` */
   to: string;
-} & Required<'psyncCommand' | 'overwrite' | 'connectTimeout' | 'progressInterval'>;
+} & Required<
+  'psyncCommand' | 'overwrite' | 'connectTimeout' | 'progressInterval' | 'rateKeys' | 'rateBytes'
+> &
+  RuleValues;
 
 export type ResolvedDecodeOptions = Required<'format' | 'verifyChecksum' | 'json'> &
   Optional<'until'> &

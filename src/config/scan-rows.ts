@@ -39,7 +39,7 @@ export const scanOptions = {
     kind: 'count',
     group: 'Limits',
     doc: 'most keys read in a second, from all of the source; 0: no limit',
-    commands: ['sync', 'scan', 'restore'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     differs: {
       sync: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
       restore: { kind: 'count', doc: 'most keys and commands given to the target in a second; 0: no limit' },
@@ -50,7 +50,7 @@ export const scanOptions = {
     kind: 'size',
     group: 'Limits',
     doc: 'most bytes read in a second, from all of the source; 0: no limit',
-    commands: ['sync', 'scan', 'restore'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     differs: {
       sync: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },
       restore: { kind: 'size', doc: 'most bytes given to the target in a second; 0: no limit' },

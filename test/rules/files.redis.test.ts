@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTempDir } from '../support/cleanup.ts';
@@ -177,5 +177,42 @@ describe('naru rules test', () => {
     expect(renames?.count).toBe(2);
     expect(renames?.examples).toContain('in:1 -> out:1');
     expect(rules.find(({ rule }) => rule === 'ttl')?.expires.examples[0]).toMatch(/^in:1: \d+ s -> 3600 s$/);
+  }, 60_000);
+});
+
+describe('naru dump under rules', () => {
+  it('dump writes what they make of it, values that are never held whole too; another server loads it', async () => {
+    for (const key of ['in:large', 'out:large', 'large']) {
+      const values = Array.from({ length: 3000 }, (_, i) => `${i}`.repeat(300).slice(0, 900));
+      await source.call('RPUSH', key, ...values);
+      await source.call('SET', `${key}:text`, 'x'.repeat(3_000_000), 'EX', 5000);
+    }
+    const dir = mkdtempSync(join(temp.path, 'dump-'));
+    const to = join(dir, 'dump.rdb');
+    const naru = await Naru.run(['dump', '--from', source.url, '--to', to, '--json', ...ARGS]);
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
+    const loaded = await RedisServer.start({ config: { dir } });
+    await expected.call('FLUSHALL');
+    expect(naru.eventsOf('done')[0]?.keys).toBe(await applyModel(source, expected, model));
+    expect(await compare(expected, loaded)).toEqual([]);
+    await loaded.stop();
+  }, 60_000);
+
+  it('dump writes one of several keys that come to have one name, and keeps to its rate', async () => {
+    await source.call('FLUSHALL');
+    const names = Array.from({ length: 600 }, (_, i) => [`a${i % 300}:${i < 300 ? 'x' : 'y'}`, i]).flat();
+    await source.call('MSET', ...names);
+    const to = join(temp.path, 'merged.rdb');
+    const begin = performance.now();
+    const args = ['--rename-regex', '/:[xy]$//', '--rate-keys', '300'];
+    const naru = await Naru.run(['dump', '--from', source.url, '--to', to, '--json', ...args]);
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    // All come in one piece, which is a second's worth: what is saved up is a tenth.
+    expect(performance.now() - begin).toBeGreaterThan(800);
+    expect(naru.eventsOf('rules')[0]).toMatchObject({ merged: 300 });
+    await target.call('FLUSHALL');
+    const back = await Naru.run(['restore', '--from', to, '--to', target.url, '--json']);
+    expect(back.eventsOf('done')[0]?.keys).toBe(300);
   }, 60_000);
 });

@@ -1,6 +1,6 @@
 /** `naru decode`: a file's content in another form, on standard output. */
 import type { ResolvedDecodeOptions } from '../../config/file-options.ts';
-import { compileRules } from '../../config/rules-of-options.ts';
+import { loadRules } from '../../config/rules-of-options.ts';
 import { ruledSink } from '../../pipeline/rules/ruled-sink.ts';
 import { type DecodedEnd, decodeFile } from '../../source/file/decode-file.ts';
 import { openFileSource } from '../../source/file/file-source.ts';
@@ -27,7 +27,7 @@ export async function decode(path: string, options: ResolvedDecodeOptions, out: 
   const { format, until, verifyChecksum } = options;
   const writer = new PacedWriter(out);
   const sink = sinkOf(format, writer);
-  const rules = compileRules(options);
+  const rules = await loadRules(options);
   const source = await openFileSource(path);
   const decoded = await decodeFile(source, {
     sink: rules === undefined ? sink : ruledSink(sink, rules),

@@ -1,11 +1,15 @@
 import type { ResolvedDumpOptions } from '../../config/file-options.ts';
+import { loadRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
+import { delay } from '../../net/backoff.ts';
 import { openClient } from '../../net/client.ts';
 import { describeEndpoint } from '../../net/url.ts';
 import { toFormatFailure } from '../../pipeline/format-failure.ts';
 import { FormatError } from '../../protocol/format-error.ts';
 import { RdbWalker } from '../../protocol/rdb/walker.ts';
+import type { Rules } from '../../rules/rules.ts';
 import { type Psync, psync, SILENCE_MS } from '../../source/redis/psync.ts';
+import type { Pace } from '../../source/redis/scan/pace.ts';
 import { SnapshotReceiver } from '../../source/redis/snapshot-receiver.ts';
 import type { ByteTaker } from '../../target/file/paced-writer.ts';
 import { type DumpOutput, dumpToStream, openRdbFile } from '../../target/file/rdb-file.ts';
@@ -13,10 +17,15 @@ import { toNaruError } from '../error-event.ts';
 import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
 import { type NodeFacts, readFacts, VALKEY_READ } from '../facts.ts';
 import { Meter } from '../meter.ts';
+import { paceOf } from '../pace.ts';
+import { rulesEvent } from '../rules-told.ts';
 import { type Run, startRun } from '../run.ts';
 import { KeyCounter } from './key-counter.ts';
+import { RuledDump } from './ruled-dump.ts';
 
 const STDOUT = '-';
+/** A wait for a limit is looked at again after this. */
+const PACE_MS = 100;
 /** Values are not wanted: those that are larger need not be held. */
 const BIG_ENTRY_BYTES = 1024 * 1024;
 
@@ -27,6 +36,10 @@ export function dump(options: ResolvedDumpOptions, out: ByteTaker): Run {
 
 const ONE_NODE =
   'The source is a node of a cluster: the file gets the keys of its slots only. Dump each of the masters.';
+
+function modulesText(count: number): string {
+  return `Data that modules keep beside keys was left out ${count} times: under rules only keys and functions are written.`;
+}
 
 /**
  * Asks a source for a full copy as a replica does, and writes its bytes down as they come. They are walked on the way, so that a copy whose checksum
@@ -39,8 +52,12 @@ export class DumpJob {
   readonly #meter = new Meter();
   readonly #node: string;
   readonly #stopping = new AbortController();
+  readonly #pace: Pace | undefined;
   readonly #counter = new KeyCounter();
-  readonly #walker = new RdbWalker(this.#counter, { bigEntryBytes: BIG_ENTRY_BYTES });
+  #walker!: RdbWalker;
+  /** undefined: the file is what the source sends */
+  #ruled: RuledDump | undefined;
+  #rules: Rules | undefined;
   #bytes = 0;
   #size: number | undefined;
   #position = { replid: '', offset: 0 };
@@ -50,6 +67,7 @@ export class DumpJob {
     this.#out = out;
     this.#emit = emit;
     this.#node = describeEndpoint(options.from);
+    this.#pace = paceOf(options);
   }
 
   stop(): void {
@@ -58,9 +76,11 @@ export class DumpJob {
 
   async run(): Promise<DoneEvent> {
     const { to, overwrite } = this.#options;
+    this.#rules = await loadRules(this.#options);
     const output = to === STDOUT ? dumpToStream(this.#out) : await openRdbFile(to, overwrite);
     const timer = setInterval(() => this.#progress(), this.#options.progressInterval);
     try {
+      this.#assemble(output);
       await this.#transfer(output, await this.#ask(await this.#facts()));
       this.#stopping.signal.throwIfAborted();
       await output.commit();
@@ -71,6 +91,11 @@ export class DumpJob {
     } finally {
       clearInterval(timer);
     }
+  }
+
+  #assemble({ writer }: DumpOutput): void {
+    this.#ruled = this.#rules && new RuledDump(this.#rules, (bytes) => writer.write(bytes));
+    this.#walker = new RdbWalker(this.#ruled?.sink ?? this.#counter, { bigEntryBytes: BIG_ENTRY_BYTES });
   }
 
   // ---- the source
@@ -125,8 +150,10 @@ export class DumpJob {
       if (signal.aborted) onStop();
       const receiver = new SnapshotReceiver(connection, result, SILENCE_MS);
       for await (const chunk of receiver.chunks(takeRest)) {
+        const { keys } = this.#walked;
         this.#walk(chunk);
         await this.#write(output, chunk);
+        if (this.#pace !== undefined) await this.#paced(this.#pace, this.#walked.keys - keys, chunk.length);
       }
       this.#checked(() => this.#walker.end());
     } finally {
@@ -134,12 +161,27 @@ export class DumpJob {
     }
   }
 
+  get #walked(): { keys: number } {
+    return this.#ruled ?? this.#counter;
+  }
+
+  /** Waits until the limits of keys and bytes allow for what came. */
+  async #paced(pace: Pace, keys: number, bytes: number): Promise<void> {
+    pace.took(keys, bytes);
+    while (pace.waitMs > 0) await delay(Math.min(pace.waitMs, PACE_MS), this.#stopping.signal);
+  }
+
   #walk(chunk: Buffer): void {
     const walker = this.#walker;
     let pos = 0;
-    this.#checked(() => {
-      while (pos < chunk.length && !walker.finished) pos = walker.write(chunk, pos, chunk.length);
-    });
+    const work = (): void => {
+      while (pos < chunk.length && !walker.finished) {
+        pos = walker.write(chunk, pos, chunk.length);
+        this.#ruled?.walked(walker, chunk, this.#bytes, pos);
+      }
+    };
+    const { transform } = this.#rules ?? {};
+    this.#checked(() => (transform === undefined ? work() : transform.watched(work)));
     this.#bytes += chunk.length;
     if (pos === chunk.length) return;
     const offset = this.#bytes - chunk.length + pos;
@@ -157,7 +199,7 @@ export class DumpJob {
 
   async #write(output: DumpOutput, chunk: Buffer): Promise<void> {
     try {
-      output.writer.write(chunk);
+      if (this.#ruled === undefined) output.writer.write(chunk);
       await output.writer.room();
     } catch (error) {
       throw output.explain(error);
@@ -168,7 +210,7 @@ export class DumpJob {
 
   get #counters(): Counters {
     return {
-      keys: this.#counter.keys,
+      keys: this.#walked.keys,
       skipped: 0,
       lost: 0,
       commands: 0,
@@ -197,6 +239,9 @@ export class DumpJob {
     const { keys, bytes } = this.#counters;
     const ms = this.#meter.elapsedMs;
     this.#emit({ event: 'snapshot_done', keys, skipped: 0, bytes, ms });
+    if (this.#rules !== undefined) this.#emit(rulesEvent([this.#rules]));
+    const left = this.#ruled?.modulesLeftOut ?? 0;
+    if (left > 0) this.#emit({ event: 'warning', code: 'LEFT_OUT', message: modulesText(left) });
     return { event: 'done', ...this.#counters, ms, lagMs: 0, lagBytes: 0, ...this.#position };
   }
 }
