@@ -19,8 +19,8 @@ export class RuledDump {
   readonly #writer: RdbWriter;
   readonly #rules: Rules;
   readonly #names: Map<number, NameSet> | undefined;
-  /** of a large value: absolute offset up to which it is written */
-  #rawTo = 0;
+  /** of a large value: absolute offset up to which it is written; -1: it begins in this call of the walker's `write` */
+  #rawTo = -1;
 
   constructor(rules: Rules, take: (bytes: Buffer) => void) {
     this.#rules = rules;
@@ -46,10 +46,10 @@ export class RuledDump {
   walked(walker: RdbWalker, chunk: Buffer, origin: number, pos: number): void {
     const writer = this.#writer;
     if (!writer.bigOpen) return;
-    const from = Math.max(walker.bigFrom, this.#rawTo);
     const to = writer.bigEnded ? walker.entryOffset : origin + pos;
-    if (from < to) writer.raw(chunk, from - origin, to - origin);
-    this.#rawTo = Math.max(from, to);
+    // What came up to the end of the call in which it began is written.
+    if (this.#rawTo >= 0) writer.raw(chunk, this.#rawTo - origin, to - origin);
+    this.#rawTo = writer.bigEnded ? -1 : to;
     if (writer.bigEnded) writer.bigOpen = false;
   }
 

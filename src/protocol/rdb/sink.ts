@@ -19,7 +19,7 @@ export interface EntryView {
   keyEnd: number;
   /** the RDB type byte */
   type: number;
-  /** the serialized value without its type byte, as a RESTORE payload holds it between type byte and footer; in `bigEntry` so much of it as has come */
+  /** the serialized value without its type byte, as a RESTORE payload holds it between type byte and footer; in `bigEntry` that of it which comes in this call of `write` */
   valueBuf: Buffer;
   valueStart: number;
   valueEnd: number;

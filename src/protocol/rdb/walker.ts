@@ -73,7 +73,6 @@ export class RdbWalker {
   /** how many bytes the item in the carry needs at least */
   #need = 0;
   #metaLeft = 0;
-  #bigFrom = 0;
 
   constructor(sink: RdbSink, options: WalkerOptions) {
     this.#sink = sink;
@@ -95,11 +94,6 @@ export class RdbWalker {
   /** Absolute offset of the first opcode of the entry that is not complete yet (or of what follows the last one): where to go back to. */
   get entryOffset(): number {
     return this.#entryOffset;
-  }
-
-  /** Of the last big entry: absolute offset behind what `bigEntry` was shown of its value. */
-  get bigFrom(): number {
-    return this.#bigFrom;
   }
 
   /**
@@ -293,7 +287,6 @@ export class RdbWalker {
     view.valueBuf = buf;
     view.valueStart = valueAt;
     view.valueEnd = end;
-    this.#bigFrom = this.#base + end;
     view.offset = this.#entryOffset;
     this.#state = BIG;
     const sink = this.#sink.bigEntry(view);
