@@ -140,6 +140,9 @@ export interface DoneEvent extends Counters {
   lagBytes: number;
   /** of a scan: keys that had vanished when they were read */
   vanished?: number;
+  /** of a scan of all keys: those that the source had all the time, as it says before and after, and those that SCAN told */
+  expectedKeys?: number;
+  readKeys?: number;
   /** the position up to which the target holds everything (a scan has none: empty and 0); of a cluster that of the first link */
   replid: string;
   offset: number;

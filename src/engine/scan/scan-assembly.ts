@@ -17,6 +17,7 @@ import type { Pace } from '../../source/redis/scan/pace.ts';
 import { TypedReader } from '../../source/redis/scan/pieces/typed-reader.ts';
 import { RecordWriter } from '../../source/redis/scan/records.ts';
 import { ScanLink, type ScanLinkListener } from '../../source/redis/scan/scan-link.ts';
+import type { ToldKeys } from '../../source/redis/scan/told-keys.ts';
 import { Spool } from '../../spool/spool.ts';
 import { dialectOf } from '../../target/redis/dialect.ts';
 import { Acker } from '../acker.ts';
@@ -34,6 +35,8 @@ export interface ScanAssemblyInput {
   memory: ScanMemory | undefined;
   /** of a cluster that is followed, as in ReaderOptions */
   sift: ((batch: Batch) => void) | undefined;
+  /** where keys of the target are kept */
+  told: ToldKeys | undefined;
   side: TargetSide;
   checked: CheckedTarget;
   source: NodeFacts;
@@ -107,6 +110,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       load: input.load,
       memory: input.memory,
       sift: input.sift,
+      told: input.told,
       values: new TypedReader({
         records,
         version: rdbVersionOf(input.source),

@@ -1,17 +1,15 @@
-import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { mayComeBack } from '../../errors/silence.ts';
 import { delay } from '../../net/backoff.ts';
-import { keySlot } from '../../net/topology/slot.ts';
 import type { Rules } from '../../rules/rules.ts';
-import type { ScanPlace } from '../../source/redis/scan/batch.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
-import { keysIn } from '../../source/redis/scan/keys-file.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import { findWalks } from '../../source/redis/scan/proxy-walks.ts';
-import { stagesOf } from '../../source/redis/scan/stages.ts';
+import { ToldKeys } from '../../source/redis/scan/told-keys.ts';
 import { Signal } from '../../spool/signal.ts';
+import { fileName } from '../assembly.ts';
 import type { CheckedTarget } from '../checked-target.ts';
 import { toNaruError } from '../error-event.ts';
 import type { Phase } from '../events.ts';
@@ -21,8 +19,10 @@ import { readingOf } from '../reading.ts';
 import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
+import { type Counted, KeyCount } from './key-count.ts';
 import { LiveLink } from './live-link.ts';
 import type { LiveMember, LiveRun } from './live-run.ts';
+import { readFileKeys, walkAll } from './read-keys.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
 import { readDatabases, readSourceFacts, type SourceFacts } from './scan-facts.ts';
 import type { ScanHost } from './scan-host.ts';
@@ -52,6 +52,8 @@ export class ScanJob implements LiveMember {
   #phase: Phase = 'connecting';
   #live: LiveLink | undefined;
   #stopping = false;
+  #told: ToldKeys | undefined;
+  readonly #count = new KeyCount();
   synced = false;
 
   constructor(options: ResolvedScanOptions, host: ScanHost, load: Load) {
@@ -148,6 +150,11 @@ export class ScanJob implements LiveMember {
     return this.#checked?.source.keys;
   }
 
+  /** Keys that the source must have told, and those that it told; undefined: not known. */
+  get counted(): Counted | undefined {
+    return this.#count.counted;
+  }
+
   /** Up to where the target holds everything; undefined: nothing yet. */
   get state(): LinkState | undefined {
     const { link } = this.#parts ?? {};
@@ -159,6 +166,7 @@ export class ScanJob implements LiveMember {
   async #start(): Promise<ScanAssembly> {
     const { source, target: checked } = this.#checked as { source: SourceFacts; target: CheckedTarget };
     const live = this.#host.live();
+    this.#told = this.#makeTold();
     const parts = await assembleScan({
       options: this.#options,
       sourceNode: this.#host.node,
@@ -170,6 +178,7 @@ export class ScanJob implements LiveMember {
       load: this.#load,
       memory: live?.memory,
       sift: live?.siftFor(this),
+      told: this.#told,
       endpoint: () => this.#host.endpoint(),
       link: {
         onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
@@ -204,43 +213,26 @@ export class ScanJob implements LiveMember {
     const { link, records } = parts;
     const { from } = this.#host;
     let place = from?.runId === link.runId ? from?.place : undefined;
+    const { keysFile, from: address, live } = this.#options;
+    if (place === undefined && keysFile === undefined && !live) this.#count.begin(source);
     do {
-      if (this.#options.keysFile === undefined) await this.#walk(parts, source.databases, place);
-      else await this.#readFile(parts, this.#options.keysFile, place);
+      if (keysFile === undefined) await walkAll(link, source.databases, this.#walks, place);
+      else await readFileKeys(link, keysFile, address.db, this.#host.owns, place);
       await this.#rereadHeld(parts);
+      await this.#count.end(this.#asker, link.walkedKeys);
       place = undefined;
     } while (await this.#walksAgain(parts));
+    const { doubt } = this.#count;
+    if (doubt !== undefined) this.#transfer.warn('FEWER_KEYS_THAN_TOLD', doubt);
     if (this.#live !== undefined) await this.#keepUp(this.#live);
     if (!records.begun) records.version(EMPTY_VERSION);
     records.end();
     parts.pump.snapshotEnds(records.offset, records.offset);
   }
 
-  async #walk(
-    { link }: ScanAssembly,
-    databases: readonly number[],
-    from: ScanPlace | undefined,
-  ): Promise<void> {
-    for (const { db, walk, cursor } of stagesOf(databases, this.#walks, from))
-      await link.walk(walk, db, cursor);
-  }
-
-  async #readFile({ link }: ScanAssembly, file: string, from: ScanPlace | undefined): Promise<void> {
-    const { db } = this.#options.from;
-    const start = Number(from?.cursor ?? 0);
-    const keys = keysIn(createReadStream(file, { start }), db, start);
-    await link.keys(db, this.#owned(keys));
-  }
-
-  /** Of a cluster's keys those that are this node's. */
-  async *#owned(keys: ReturnType<typeof keysIn>): ReturnType<typeof keysIn> {
-    const { owns } = this.#host;
-    for await (const one of keys) if (owns?.(keySlot(one.key, 0, one.key.length)) !== false) yield one;
-  }
-
   async #walksAgain({ link }: ScanAssembly): Promise<boolean> {
     const again = await this.#host.walked();
-    if (again) link.forgetPlace();
+    if (again) link.readAnew();
     return again;
   }
 
@@ -258,6 +250,13 @@ export class ScanJob implements LiveMember {
       await delay(HELD_MS, this.#connecting.signal);
       await link.reread();
     }
+  }
+
+  /** Only where keys of the target are kept it matters that one is told twice. */
+  #makeTold(): ToldKeys | undefined {
+    const { dir, onConflict } = this.#options;
+    if (onConflict !== 'fail' && onConflict !== 'skip') return undefined;
+    return new ToldKeys(path.join(dir, `${fileName(this.#host.node)}.told`), this.expectedKeys);
   }
 
   // ---- following changes
@@ -296,7 +295,7 @@ export class ScanJob implements LiveMember {
 
   /** Databases may be new by now. */
   async #compare(parts: ScanAssembly, run: LiveRun): Promise<void> {
-    await this.#walk(parts, await this.#databases(), undefined);
+    await walkAll(parts.link, await this.#databases(), this.#walks, undefined);
     await run.sweep();
     await parts.link.readDirty();
     await this.#rereadHeld(parts);
@@ -366,6 +365,7 @@ export class ScanJob implements LiveMember {
 
   async #close(): Promise<void> {
     await this.#live?.end();
+    this.#told?.close();
     this.#asker.close();
     this.#acked.wake();
     this.#transfer.side.abort(new NaruError('STOPPED_EARLY', 'The run is over'));

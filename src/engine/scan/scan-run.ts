@@ -14,6 +14,7 @@ import { Meter, type Reading } from '../meter.ts';
 import { rulesEvent } from '../rules-told.ts';
 import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
 import { countersIn, sumOf } from '../sums.ts';
+import { sumOfCounts } from './key-count.ts';
 import { LiveRun } from './live-run.ts';
 import { ScanJob } from './scan-job.ts';
 import { type LinkState, ScanState } from './scan-state.ts';
@@ -355,6 +356,7 @@ export class ScanRun {
       event: 'done',
       ...countersIn({ lagMs, lagBytes, ...reading }),
       vanished,
+      ...sumOfCounts(this.#links.map(({ job }) => job.counted)),
       ms: this.#meter.elapsedMs,
       lagMs,
       lagBytes,

@@ -17,8 +17,14 @@ export function clockAt(input: ReplyBuffer, at: number, end: number): number {
   return seconds * 1000 + Math.floor(micros / 1000);
 }
 
-/** SCAN's `[cursor, [key ...]]`, whole and ending at `end`: puts the keys into the batch, and returns the cursor. */
-export function stepAt(input: ReplyBuffer, at: number, end: number, batch: Batch): string {
+/** SCAN's `[cursor, [key ...]]`, whole and ending at `end`: puts those keys into the batch that are new, and returns the cursor. */
+export function stepAt(
+  input: ReplyBuffer,
+  at: number,
+  end: number,
+  batch: Batch,
+  isNew: (buf: Buffer, start: number, end: number) => boolean,
+): string {
   if (input.buf[at] !== STAR) throw input.bad(at);
   const cursorAt = input.line(at) + 1;
   const cursorLine = input.line(cursorAt);
@@ -27,7 +33,7 @@ export function stepAt(input: ReplyBuffer, at: number, end: number, batch: Batch
   for (let pos = listLine + 1; pos < end; ) {
     const line = input.line(pos);
     const stop = line + 1 + input.number(pos, line);
-    batch.add(input.buf, line + 1, stop);
+    if (isNew(input.buf, line + 1, stop)) batch.add(input.buf, line + 1, stop);
     pos = stop + 2;
   }
   return input.buf.toString('latin1', cursorLine + 1, cursorEnd);

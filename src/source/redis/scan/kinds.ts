@@ -1,3 +1,9 @@
+// What can be asked. SIZE, TYPE and LENGTH (2 to 4) are the Sizer's.
+export const SCAN = 1;
+export const TIME = 5;
+export const EXPIRY = 6;
+export const VALUE = 7;
+
 /** What was asked, in the order in which the answers come. */
 export class Kinds {
   #ring = new Uint8Array(4096);

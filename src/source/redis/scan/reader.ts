@@ -8,7 +8,7 @@ import type { Batch } from './batch.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { ScanWalk } from './cursors.ts';
 import { Dumped } from './dumped.ts';
-import { Kinds } from './kinds.ts';
+import { EXPIRY, Kinds, SCAN, TIME, VALUE } from './kinds.ts';
 import type { Load } from './load.ts';
 import type { ScanMemory } from './memory.ts';
 import type { Pace } from './pace.ts';
@@ -17,6 +17,7 @@ import type { RecordWriter } from './records.ts';
 import { isElsewhere, refusedKey, refusedQuestion } from './refusal.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import { LENGTH, SIZE, Sizer, TYPE } from './sizer.ts';
+import type { ToldKeys } from './told-keys.ts';
 import type { ValueReader } from './value-reader.ts';
 import { WalkSteps } from './walk-steps.ts';
 import { Window } from './window.ts';
@@ -33,6 +34,8 @@ export interface ReaderOptions {
   readonly memory?: ScanMemory | undefined;
   /** of a cluster that is followed: takes out of a batch what this node may not read */
   readonly sift?: ((batch: Batch) => void) | undefined;
+  /** undefined: a key that is told twice is read twice */
+  readonly told?: ToldKeys | undefined;
   /** undefined: what is too large to be asked for whole can't be read */
   readonly values: ValueReader | undefined;
 }
@@ -43,11 +46,6 @@ export interface ReaderListener {
   /** It can not go on. */
   onFailure(error: NaruError): void;
 }
-
-const SCAN = 1;
-const TIME = 5;
-const EXPIRY = 6;
-const VALUE = 7;
 
 const DASH = 0x2d;
 const COLON = 0x3a;
@@ -75,7 +73,7 @@ export class Reader implements ByteReader {
   readonly queue: BatchQueue = new BatchQueue();
   readonly #sizer: Sizer;
   readonly #dumped: Dumped;
-  readonly #steps = new WalkSteps();
+  readonly steps: WalkSteps;
   #connection: Connection | undefined;
   #abilities!: Abilities;
   /** somebody else speaks on the connection */
@@ -92,6 +90,7 @@ export class Reader implements ByteReader {
       if (this.#connection === undefined) done();
       else this.#connection.write(bytes, done);
     });
+    this.steps = new WalkSteps(options.told);
     this.#dumped = new Dumped(this.#in, options.records, options.memory);
     this.#sizer = new Sizer(this.queue.all, this.#output, this.#asked);
   }
@@ -100,13 +99,13 @@ export class Reader implements ByteReader {
 
   /** Begins a walk through the database that is selected, or goes on with it. */
   walk(walk: ScanWalk, db: number, cursor: string): void {
-    this.#steps.begin(walk, db, cursor);
+    this.steps.begin(walk, db, cursor);
     this.#goOn();
   }
 
   /** The cursor is of no use any more: keys that are known are read, and the walk begins anew. */
   startOver(): void {
-    this.#steps.startOver();
+    this.steps.startOver();
     for (const batch of this.queue.all) batch.place = undefined;
   }
 
@@ -120,7 +119,7 @@ export class Reader implements ByteReader {
 
   /** Nothing is left to read. */
   get idle(): boolean {
-    return this.#steps.ended && this.queue.all.length === 0 && !this.#busy;
+    return this.steps.ended && this.queue.all.length === 0 && !this.#busy;
   }
 
   /** Wakes when something has been read. */
@@ -134,13 +133,14 @@ export class Reader implements ByteReader {
     this.#in.clear();
     this.#asked.clear();
     this.#output.discard();
-    this.#steps.drop();
+    this.steps.drop();
     this.#busy = false;
     this.#window.clear();
     for (const batch of this.queue.all) batch.askAgain();
     this.#connection = connection;
     connection.setReader(this);
     this.#goOn();
+    this.progress.wake();
   }
 
   detach(): void {
@@ -205,8 +205,8 @@ export class Reader implements ByteReader {
     for (const batch of this.queue.all)
       if (batch.asked < batch.count) this.#sizer.ask(batch, this.#abilities);
     const { count, load } = this.#options;
-    if (!this.#steps.due || !this.queue.takesMore) return;
-    this.#steps.ask(this.#output, Math.max(1, Math.round(count * load.share)));
+    if (!this.steps.due || !this.queue.takesMore) return;
+    this.steps.ask(this.#output, Math.max(1, Math.round(count * load.share)));
     this.#asked.push(SCAN);
   }
 
@@ -323,7 +323,7 @@ export class Reader implements ByteReader {
 
   #scanned(at: number): number {
     const batch = this.queue.spare();
-    const end = this.#steps.take(this.#in, at, batch);
+    const end = this.steps.take(this.#in, at, batch);
     if (end < 0) this.queue.reuse(batch);
     else {
       this.#options.sift?.(batch);

@@ -119,8 +119,41 @@ export class ScanLink {
   /** Reads all keys of a walk through a database, from `cursor` on. Rejects with NaruError. */
   async walk(walk: ScanWalk, db: number, cursor: string): Promise<void> {
     await this.#select(db);
-    this.#reader.walk(walk, db, cursor);
-    await this.#finished();
+    for (let from = cursor, again = true; again; from = '0') {
+      const process = await this.#process(walk);
+      this.#reader.walk(walk, db, from);
+      await this.#finished();
+      again = process !== (await this.#process(walk));
+    }
+  }
+
+  /** Keys that walks have told; see WalkSteps. */
+  get walkedKeys(): number {
+    return this.#reader.steps.keys;
+  }
+
+  /** What was read counts for nothing: all of it is read again. */
+  readAnew(): void {
+    this.forgetPlace();
+    this.#reader.steps.forgetKeys();
+  }
+
+  /**
+   * Names the process that the walk goes through now: behind a proxy it may be replaced while the connection to the proxy stays. '' where nothing is
+   * between, and the connection would be lost with the process.
+   */
+  async #process(walk: ScanWalk): Promise<string> {
+    const { walks } = this.#options;
+    if (walk.name === '') return '';
+    for (;;) {
+      try {
+        this.#compare(await this.#reader.exclusively((client) => askProcesses(client, walks)));
+        return this.runId.split(',')[walks.findIndex(({ name }) => name === walk.name)] ?? '';
+      } catch (error) {
+        if (!isNaruError(error) || error.code !== 'LINK_LOST') throw error;
+        await this.#until(() => this.#connection?.isOpen === true && this.#reader.idle);
+      }
+    }
   }
 
   /** Reads these keys of a database; with each comes the place behind it. Rejects with NaruError. */
@@ -128,6 +161,7 @@ export class ScanLink {
     await this.#select(db);
     let batch = this.#reader.queue.spare();
     for await (const { key, place } of keys) {
+      if (this.#options.told?.isNew(db, key, 0, key.length) === false) continue;
       batch.add(key, 0, key.length);
       batch.place = place;
       if (batch.count < this.#options.count) continue;
