@@ -161,6 +161,32 @@ describe('scan from a proxy', () => {
     await isEqualBehind(shardsOf(target));
   });
 
+  it('walks a shard again whose process was replaced behind the proxy, and knows the keys that it has read', async () => {
+    Object.assign(source.options, { plainScan: false, runIds: ['first', 'second'] });
+    const naru = Naru.start([
+      ...['scan', '--from', source.url, '--to', target.url, '--dir', dir, '--json', '--on-conflict', 'fail'],
+      ...['--from-topology', 'proxy', '--count', '50', '--rate-keys', '500', '--progress-interval', '20ms'],
+    ]);
+    await naru.untilEvent('progress', ({ keys }) => keys > 50);
+    source.options.runIds = ['another', 'second'];
+    expect(await naru.exited, naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
+    expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('SCAN_BEGUN_ANEW');
+    const [done] = naru.eventsOf('done');
+    expect(done?.readKeys).toBe(done?.keys);
+    await isEqualBehind(shardsOf(target));
+  });
+
+  it('says so where fewer keys are told than there are', async () => {
+    Object.assign(source.options, { plainScan: false, nodeCount: 1 });
+    const naru = await scan(target.url, '--from-topology', 'proxy');
+    expect(naru.eventsOf('warning').map(({ code }) => code)).toEqual(['FEWER_KEYS_THAN_TOLD']);
+    const [done] = naru.eventsOf('done');
+    const { expectedKeys = 0 } = naru.eventsOf('started')[0] ?? {};
+    expect(done?.expectedKeys).toBe(expectedKeys);
+    expect(done?.readKeys).toBe(done?.keys);
+    expect(done?.keys).toBeLessThan(expectedKeys);
+  });
+
   it('says so where no way to walk is taken, and copies keys that a file names', async () => {
     source.options.plainScan = false;
     source.options.shardCommands = false;
@@ -170,8 +196,8 @@ describe('scan from a proxy', () => {
     expect(stderr).toMatch(/^error SCAN_REFUSED: .*\(SCAN 0 COUNT 1: ERR unknown command 'SCAN'; ISCAN 0 /);
     expect(stderr).toContain('--keys-file');
     const file = join(dir, 'keys');
-    writeFileSync(file, `${LEADERBOARD}\nnobody\n`);
-    await scan(target.url, '--from-topology', 'proxy', '--keys-file', file);
+    writeFileSync(file, `${LEADERBOARD}\nnobody\n${LEADERBOARD}\n`);
+    await scan(target.url, '--from-topology', 'proxy', '--keys-file', file, '--on-conflict', 'fail');
     expect((await seenThrough(target, LEADERBOARD)).slice(0, 3)).toEqual([1, 1, 1000]);
   });
 });

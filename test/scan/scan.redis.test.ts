@@ -74,6 +74,8 @@ describe('all types, expiries and databases', () => {
     const [done] = naru.eventsOf('done');
     const [started] = naru.eventsOf('started');
     expect(started?.expectedKeys).toBe(done?.keys);
+    expect([done?.expectedKeys, done?.readKeys]).toEqual([done?.keys, done?.keys]);
+    expect(naru.eventsOf('warning')).toEqual([]);
     expect(done).toMatchObject({ skipped: 0, lost: 0, vanished: 0, lagBytes: 0 });
     expect(naru.eventsOf('progress').some(({ phase }) => phase === 'scan')).toBe(true);
     expect(await target.call('KEYS', 'naru:*')).toEqual([]);

@@ -38,8 +38,10 @@ export interface ApsaraOptions {
   idleTimeoutMs?: number;
   /** CLUSTER INFO, NODES, SLAVES and SLOTS, as newer proxies have them; here with the shards' own addresses */
   clusterCommands?: boolean;
-  /** `nodecount` in INFO; there unless it is false */
-  nodeCount?: boolean;
+  /** `nodecount` in INFO; there unless it is false; a number: in place of the true one */
+  nodeCount?: boolean | number;
+  /** `run_id` in IINFO of each shard, in place of its own */
+  runIds?: readonly string[];
   /** `redis_version` of INFO, in place of the shards' */
   version?: string;
 }

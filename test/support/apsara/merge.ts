@@ -45,13 +45,20 @@ export const info = ({ version, nodeCount }: ApsaraOptions): Merge =>
     const merged = withoutKeys
       .replace(/^# Keyspace\r\n/m, (head) => head + keyspace)
       .replace(/^cluster_enabled:1\r\n/m, (line) =>
-        nodeCount === false ? line : `${line}nodecount:${frames.length}\r\n`,
+        nodeCount === false
+          ? line
+          : `${line}nodecount:${typeof nodeCount === 'number' ? nodeCount : frames.length}\r\n`,
       );
     return bulk(withVersion(merged, version));
   });
 
-export const shardInfo = (version: string | undefined): Merge =>
-  unlessError(([frame]) => bulk(withVersion(textOf(frame as Buffer), version)));
+export const shardInfo = ({ version, runIds }: ApsaraOptions, shard: number): Merge =>
+  unlessError(([frame]) => {
+    const text = textOf(frame as Buffer).replace(/^run_id:(.*)\r/m, (_, own: string) => {
+      return `run_id:${runIds?.[shard] ?? own}\r`;
+    });
+    return bulk(withVersion(text, version));
+  });
 
 function withVersion(text: string, version: string | undefined): string {
   return version === undefined ? text : text.replace(/^redis_version:.*\r/m, `redis_version:${version}\r`);

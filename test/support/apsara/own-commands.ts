@@ -51,7 +51,7 @@ export const OWN_COMMANDS: Readonly<Record<string, OwnCommand>> = {
   ISCAN: byShard((client, shard, rest) => ({ parts: [client.to(shard, commandOf(['SCAN', ...rest]))] })),
   IINFO: byShard((client, shard, rest) => ({
     parts: [client.to(shard, commandOf(['INFO', ...rest]))],
-    merge: merge.shardInfo(client.options.version),
+    merge: merge.shardInfo(client.options, shard),
   })),
   IMONITOR: byShard((client, shard) => ({ parts: [client.to(shard, commandOf(['MONITOR']))] })),
 
