@@ -46,6 +46,11 @@ export class ClusterWriter {
     return writer;
   }
 
+  /** commands answered so far */
+  get written(): number {
+    return this.#written;
+  }
+
   /** Resolves when all that was sent is answered; no more is sent. */
   pause(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
@@ -62,6 +63,8 @@ export class ScanRun {
   constructor(options: ResolvedScanOptions, emit: (event: SyncEvent) => void) {
     this.#options = options;
     this.#emit = emit;
+    // Each link, and each question to a node, ends with it.
+    setMaxListeners(0, this.#ending.signal);
     this.#pace = new Pace(options.rateKeys, options.rateBytes);
     this.#load = new Load(options.maxLatency);
     const name = fileName(`${describeEndpoint(options.from)}--${describeEndpoint(options.to)}`);

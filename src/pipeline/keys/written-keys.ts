@@ -19,6 +19,7 @@ export class WrittenKeys {
   readonly #table: KeyTable;
   readonly #finder: KeyFinder;
   readonly #wanted: NameIndex<boolean> = new NameIndex();
+  readonly #withoutKeys: NameIndex<boolean> = new NameIndex();
   /** argument indexes of the keys that `find` found last; taken anew after each `find` */
   positions: Uint32Array = new Uint32Array(64);
   /** of the command last found: its keys may be in other databases than its own */
@@ -28,7 +29,10 @@ export class WrittenKeys {
     this.#table = table;
     this.#finder = new KeyFinder(table);
     for (const spec of table.commands()) this.#wanted.add(spec.name, mayWrite(spec));
-    for (const name of WITHOUT_KEYS.split(' ')) this.#wanted.add(name, false);
+    for (const name of WITHOUT_KEYS.split(' ')) {
+      this.#wanted.add(name, false);
+      this.#withoutKeys.add(name, true);
+    }
   }
 
   /** Whether a command of this name may change keys; true for one that is not known. */
@@ -39,7 +43,7 @@ export class WrittenKeys {
   /** The count of keys; NOT_FOUND where it can't be told. */
   find(command: CommandView): number {
     const found = this.#finder.find(command);
-    if (found === NOT_FOUND) return NOT_FOUND;
+    if (found === NOT_FOUND) return this.#isWithoutKeys(command) ? 0 : NOT_FOUND;
     const { positions, access } = this.#finder;
     if (found > this.positions.length) this.positions = new Uint32Array(positions.length);
     let count = 0;
@@ -49,6 +53,11 @@ export class WrittenKeys {
     const name = count > 0 ? this.#table.lookup(command)?.name : undefined;
     this.anyDatabase = name === 'MOVE' || name === 'COPY';
     return count;
+  }
+
+  /** Of some a table holds nothing but a subcommand that writes (CLUSTER FLUSHSLOT): the others have no keys either. */
+  #isWithoutKeys({ buf, argStart, argEnd }: CommandView): boolean {
+    return this.#withoutKeys.get(buf, argStart[0] as number, argEnd[0] as number) === true;
   }
 
   /** Whether a command of which `find` found none changes keys all the same, without naming them: FLUSHALL, SWAPDB. */
