@@ -28,6 +28,8 @@ export interface TargetKeysOptions {
   connectTimeoutMs: number;
   giveUpAfterMs: number;
   signal: AbortSignal;
+  /** whose keys they are, for errors; the target's where it is absent */
+  side?: 'source' | 'target';
   /** what is copied; undefined: everything */
   rules?: Rules | undefined;
 }
@@ -120,7 +122,7 @@ export class TargetKeys {
           return keys.some((key) => wanted(slotOf(key)));
         });
         // One by one: in a cluster those of one command would have to be of one slot.
-        await Promise.all(gone.map((name) => remove(client, name)));
+        await Promise.all(gone.map((name) => removeKey(client, name)));
       }),
     );
   }
@@ -133,7 +135,7 @@ export class TargetKeys {
       const gone = names.filter(
         (name, i) => written?.has(db, name, ofDb) ?? this.#covers(rules, db, name, ofDb, types[i]),
       );
-      await Promise.all(gone.map((name) => remove(client, name)));
+      await Promise.all(gone.map((name) => removeKey(client, name)));
     });
   }
 
@@ -214,10 +216,10 @@ export class TargetKeys {
     topology: Topology,
     work: (client: RespClient, topology: Topology) => Promise<void>,
   ): Promise<void> {
-    const { tls = {}, connectTimeoutMs: timeoutMs, signal } = this.#options;
+    const { tls = {}, connectTimeoutMs: timeoutMs, side = 'target', signal } = this.#options;
     const client = await openClient(
       { ...endpoint, db: 0 },
-      { tls, timeoutMs, side: 'target', signal, ...(topology.kind === 'proxy' && { clientName: '' }) },
+      { tls, timeoutMs, side, signal, ...(topology.kind === 'proxy' && { clientName: '' }) },
     );
     const onAbort = (): void =>
       client.connection.destroy(new NaruError('STOPPED_EARLY', 'Stopped', { side: 'target' }));
@@ -287,7 +289,7 @@ function stoodStill(before: Topology, after: Topology): boolean {
 }
 
 /** A key that has just gone to another server is met there. */
-async function remove(client: RespClient, key: Buffer): Promise<void> {
+export async function removeKey(client: RespClient, key: Buffer): Promise<void> {
   try {
     await client.call('DEL', key);
   } catch (error) {

@@ -296,6 +296,8 @@ export class ScanJob implements LiveMember {
   /** Databases may be new by now. */
   async #compare(parts: ScanAssembly, run: LiveRun): Promise<void> {
     await walkAll(parts.link, await this.#databases(), this.#walks, undefined);
+    // What is removed must not come behind.
+    await this.#rereadHeld(parts);
     await run.sweep();
     await parts.link.readDirty();
     await this.#rereadHeld(parts);

@@ -3,10 +3,11 @@ import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError } from '../../errors/errors.ts';
 import { discover } from '../../net/topology/discover.ts';
 import type { Rules } from '../../rules/rules.ts';
+import { NameSweep } from '../sweep/name-sweep.ts';
 import { OwnKeys } from '../sweep/own-keys.ts';
-import { SourceKeys } from '../sweep/source-keys.ts';
+import { SourceKeys, type SourceKeysOptions } from '../sweep/source-keys.ts';
 import { readOwnKeys, sweep } from '../sweep/sweep.ts';
-import { targetKeys } from '../target-keys.ts';
+import { TargetKeys, targetKeys } from '../target-keys.ts';
 
 export interface SweeperHost {
   /** Whoever has read these keys reads them again; `db` undefined: in all databases. */
@@ -20,7 +21,10 @@ export class Sweeper {
   readonly #merged: boolean;
   readonly #signal: AbortSignal;
   readonly #host: SweeperHost;
+  readonly #about: SourceKeysOptions;
   readonly #source: SourceKeys;
+  /** undefined: from a name can be told whose it is */
+  readonly #byName: NameSweep | undefined;
   readonly #rules: Rules | undefined;
   #own: OwnKeys | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -37,7 +41,8 @@ export class Sweeper {
     this.#signal = signal;
     this.#host = host;
     const { from, fromTls, connectTimeout, giveUpAfter, fromAddressMap, fromTopology } = options;
-    this.#source = new SourceKeys({
+    this.#byName = rules?.invertible === false ? new NameSweep(rules) : undefined;
+    this.#about = {
       endpoint: from,
       find: () =>
         discover({
@@ -53,7 +58,8 @@ export class Sweeper {
       connectTimeoutMs: connectTimeout,
       giveUpAfterMs: giveUpAfter,
       signal,
-    });
+    };
+    this.#source = new SourceKeys(this.#about);
     signal.addEventListener('abort', () => this.#source.close());
   }
 
@@ -73,14 +79,20 @@ export class Sweeper {
     return sweeper;
   }
 
-  taken(db: number, buf: Buffer, start: number, end: number): void {
-    if (this.#own === undefined) return;
+  /** As in ScanMemory. */
+  taken(db: number, buf: Buffer, start: number, end: number): boolean {
     const rules = this.#rules;
-    if (rules === undefined) this.#own.remove(this.#merged ? 0 : db, buf, start, end);
-    else if (rules.decide(db, buf, start, end, undefined) < 0) {
-      const name = rules.nameOf(db, buf.subarray(start, end));
-      this.#own.remove(rules.mapDb(db), name, 0, name.length);
+    if (rules === undefined) {
+      this.#own?.remove(this.#merged ? 0 : db, buf, start, end);
+      return false;
     }
+    const isWatched = this.#own !== undefined || this.#byName !== undefined;
+    if (!isWatched || rules.decide(db, buf, start, end, undefined) >= 0) return false;
+    const key = buf.subarray(start, end);
+    const name = rules.nameOf(db, key);
+    const toDb = rules.mapDb(db);
+    this.#own?.remove(toDb, name, 0, name.length);
+    return this.#byName?.taken(toDb, name, db, key) === true;
   }
 
   /** One that has not begun yet is for all who ask meanwhile. */
@@ -95,9 +107,19 @@ export class Sweeper {
   }
 
   #sweep(): Promise<void> {
+    const target = targetKeys(this.#options, this.#signal, this.#rules);
     return this.#unlessImpossible(async () => {
+      if (this.#byName !== undefined) {
+        await this.#byName.sweep({
+          source: new TargetKeys({ ...this.#about, side: 'source' }),
+          target,
+          own: this.#own,
+          readAgain: (db, key) => this.#host.readAgain(db, [key]),
+        });
+        return;
+      }
       await sweep({
-        target: targetKeys(this.#options, this.#signal, this.#rules),
+        target,
         source: this.#source,
         own: this.#own,
         merged: this.#merged,

@@ -1,5 +1,4 @@
 /** Finds keys of the target that the source has no more. */
-import { NaruError } from '../../errors/errors.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { TargetKeys } from '../target-keys.ts';
 import type { OwnKeys } from './own-keys.ts';
@@ -12,7 +11,7 @@ export interface SweepOptions {
   own: OwnKeys | undefined;
   /** the target has one database, and all of the source's go there */
   merged: boolean;
-  /** By what names keys have in the target; undefined: by the source's */
+  /** By what names keys have in the target, which have to tell the key (`invertible`); undefined: by the source's */
   rules?: Rules | undefined;
   /**
    * The source had none of these a moment ago. The next ones come when it has resolved. A key may be told twice, and may be there again by now:
@@ -32,7 +31,6 @@ export interface Swept {
  * of the target's own, are not looked for. Rejects with NaruError: SWEEP_IMPOSSIBLE where the target is a proxy that passes no SCAN.
  */
 export async function sweep({ target, source, own, merged, rules, onGone }: SweepOptions): Promise<Swept> {
-  if (rules?.invertible === false) throw notInvertible();
   const swept: Swept = { looked: 0, gone: 0 };
   await target.eachInAll(async (db, keys) => {
     const candidates = own === undefined ? keys : keys.filter((key) => !own.has(db, key, 0, key.length));
@@ -97,12 +95,6 @@ async function goneByRules(
     else keys.push(key);
   }
   return { looked: new Set(all.map(({ i }) => i)).size, gone };
-}
-
-function notInvertible(): NaruError {
-  const text =
-    'Rules rename keys by an expression or a function, so that keys of the target can not be looked for';
-  return new NaruError('SWEEP_IMPOSSIBLE', text, { side: 'target' });
 }
 
 /** What stands in the target now, before anything is written there. Undefined: nothing. Rejects as `sweep` does. */

@@ -72,9 +72,10 @@ export class Dumped {
     if (this.#memory === undefined) return false;
     const { arena, done } = batch;
     const [start, end] = [batch.start(done), batch.end(done)];
-    this.#memory.taken(this.#records.db, arena, start, end);
+    const { db } = this.#records;
+    const isLost = this.#memory.taken(db, arena, start, end);
     const { prints } = this.#memory;
-    return prints.note(this.#records.db, arena, start, end, crcLow, crcHigh, this.#expireAtMs) === SAME;
+    return prints.note(db, arena, start, end, crcLow, crcHigh, this.#expireAtMs) === SAME && !isLost;
   }
 
   /** A batch's next key was read in another way: it is always written. */
