@@ -96,3 +96,37 @@ it('until it is in sync, and what the source removes is removed', async () => {
   const synced = await Naru.run([...options, '--until-synced', '--dir', temp.path]);
   expect(synced.exit?.code, synced.stdout).toBe(0);
 }, 60_000);
+
+it('what is read by type, whole or in parts, is written again only where it has changed', async () => {
+  const source = await start();
+  const target = await start();
+  await source.call('ACL', 'SETUSER', 'default', '-dump');
+  await source.call('MSET', 'a', 1, 'b', 2);
+  await source.call('RPUSH', 'list', 'x', 'y');
+  for (let i = 0; i < 30; i++) {
+    const fields = Array.from({ length: 500 }, (_, n) => [`field ${i} ${n}`, 'element '.repeat(20)]);
+    await source.call('HSET', 'large', ...fields.flat());
+  }
+  const naru = Naru.start([
+    ...['scan', '--live', '--live-by', 'passes', '--from', source.url, '--to', target.url, '--json'],
+    ...['--big-key-size', '1MiB', '--progress-interval', '50ms', '--dir', temp.path],
+  ]);
+  await naru.untilEvent('synced');
+  const bytes = async (): Promise<number> => {
+    const { length } = naru.events;
+    const started = performance.now();
+    return (await naru.untilEvent('progress', () => performance.now() - started > 1500, length)).bytes;
+  };
+  const before = await bytes();
+  expect(await bytes()).toBe(before);
+  await source.call('HSET', 'large', 'another', 'one');
+  await source.call('RPUSH', 'list', 'z');
+  await until('the change', async () => (await target.call('HLEN', 'large')) === 15_001);
+  await until('the other', async () => (await target.call('LLEN', 'list')) === 3);
+  expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+  const [one, other] = [
+    String(await source.call('DEBUG', 'DIGEST')),
+    String(await target.call('DEBUG', 'DIGEST')),
+  ];
+  expect(other).toBe(one);
+}, 60_000);

@@ -113,6 +113,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
       told: input.told,
       values: new TypedReader({
         records,
+        memory: input.memory,
         version: rdbVersionOf(input.source),
         ...(target.wholeEntryBytes ? { partBytes: target.wholeEntryBytes } : {}),
       }),

@@ -78,11 +78,6 @@ export class Dumped {
     return prints.note(db, arena, start, end, crcLow, crcHigh, this.#expireAtMs) === SAME && !isLost;
   }
 
-  /** A batch's next key was read in another way: it is always written. */
-  alone(batch: Batch): void {
-    this.#isKnown(batch, 0, 0);
-  }
-
   /** A batch's next key is not there. */
   gone(batch: Batch): void {
     const { arena, done, again } = batch;

@@ -30,7 +30,8 @@ export async function readAlone(
     const client = new RespClient(connection);
     const expiries = await askExpiries(client, keys, abilities);
     const [key, expireAtMs] = [keys[0] as Buffer, expiries[0] as number];
-    if ((batch.sizes[batch.wanted] as number) > bigKeyBytes) done(await values.read(client, key, expireAtMs));
+    if ((batch.sizes[batch.wanted] as number) > bigKeyBytes)
+      done(await values.read(client, key, expireAtMs, batch.again));
     else await values.readMany(client, keys, expiries, (_, isThere) => done(isThere));
   } catch (error) {
     if (error instanceof ServerError) throw refusedKey(error.text, node, 'DUMP', keys[0]);

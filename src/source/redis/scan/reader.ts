@@ -379,10 +379,7 @@ export class Reader implements ByteReader {
     this.#options.pace.took(1, this.#begin(batch));
     if (!isThere) this.#gone(batch);
     else if (this.#options.values?.elsewhere) this.#elsewhere(batch);
-    else {
-      this.#dumped.alone(batch);
-      this.#got(batch);
-    }
+    else this.#got(batch);
   }
 
   #elsewhere(batch: Batch): void {

@@ -9,6 +9,8 @@ import type { RecordWriter } from '../records.ts';
  */
 export class PartWriter {
   readonly value: ValueWriter;
+  /** Nothing is written: a value is read for its digest alone. */
+  muted = false;
   readonly #records: RecordWriter;
   readonly #partBytes: number;
   /** of the RDB */
@@ -47,9 +49,11 @@ export class PartWriter {
 
   /** What is held becomes a part; resolves when there is room for more. */
   async part(): Promise<void> {
-    this.#records.version(this.#version);
-    this.#records.part(true);
-    this.#write();
+    if (!this.muted) {
+      this.#records.version(this.#version);
+      this.#records.part(true);
+      this.#write();
+    }
     this.#parts++;
     this.value.begin(this.#kind, this.#expiring);
     await this.#records.room();

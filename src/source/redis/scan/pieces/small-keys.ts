@@ -79,8 +79,12 @@ export class SmallKeys {
     return this.#types[index] === 'none' || value === null || (Array.isArray(value) && value.length === 0);
   }
 
-  /** Writes it; false: it has to be read by itself. */
-  put(index: number, expireAtMs: number, parts: PartWriter, digest: ValueDigest): boolean {
+  /** Writes it, unless its digest says that it is as it was; false: it has to be read by itself. */
+  put(
+    index: number,
+    expireAtMs: number,
+    { parts, digest, isSame }: { parts: PartWriter; digest: ValueDigest; isSame: () => boolean },
+  ): boolean {
     const value = this.#values[index];
     if (value === undefined || value === null) return false;
     const key = this.#keys[index] as Buffer;
@@ -91,7 +95,8 @@ export class SmallKeys {
     digest.begin(type === 'string' || type === 'list');
     putItems({ parts, digest }, type, Buffer.isBuffer(value) ? [value] : (value as Buffer[]), times);
     digest.end();
-    parts.end();
+    if (isSame()) parts.abandon();
+    else parts.end();
     return true;
   }
 }

@@ -157,6 +157,8 @@ class StreamReading {
 
   #group({ name, last, entriesRead }: GroupInfo): void {
     const { parts, digest } = this.#pieces;
+    // When entries were delivered is told as how long ago that was.
+    digest.vague = true;
     parts.value.streamGroup(name, last.ms, last.seq, entriesRead);
     digest.part(name);
     digest.part(Buffer.from(textOf(last)));

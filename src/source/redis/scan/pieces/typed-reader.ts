@@ -2,6 +2,8 @@ import { NaruError } from '../../../../errors/errors.ts';
 import { printable } from '../../../../errors/printable.ts';
 import type { RespClient } from '../../../../net/client.ts';
 import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
+import { SAME } from '../fingerprints.ts';
+import type { ScanMemory } from '../memory.ts';
 import type { RecordWriter } from '../records.ts';
 import type { ValueReader } from '../value-reader.ts';
 import { ask, askIfKnown, Elsewhere, giveUp, TypeChanged } from './ask.ts';
@@ -25,6 +27,8 @@ export interface TypedReaderOptions {
   version: number;
   /** a value, or a part of one, is about so large at most; default 1 MiB. More where the target takes no parts */
   partBytes?: number;
+  /** what was read before and has not changed is not written */
+  memory?: ScanMemory | undefined;
 }
 
 const PART_BYTES = 1024 * 1024;
@@ -49,11 +53,13 @@ export class TypedReader implements ValueReader {
   elsewhere = false;
   readonly #records: RecordWriter;
   readonly #parts: PartWriter;
+  readonly #memory: ScanMemory | undefined;
   readonly #pieceBytes: number;
   #fieldExpiry: boolean;
 
   constructor(options: TypedReaderOptions) {
-    const { records, version, partBytes = PART_BYTES } = options;
+    const { records, version, partBytes = PART_BYTES, memory } = options;
+    this.#memory = memory;
     this.#records = records;
     this.#parts = new PartWriter(records, version, partBytes);
     this.#pieceBytes = Math.max(Math.min(partBytes, PART_BYTES) / 2, 1);
@@ -62,7 +68,7 @@ export class TypedReader implements ValueReader {
   }
 
   /** True also where another node of a cluster has the key now, which then writes it: nothing is written here. */
-  async read(client: RespClient, key: Buffer, expireAtMs: number): Promise<boolean> {
+  async read(client: RespClient, key: Buffer, expireAtMs: number, changed = true): Promise<boolean> {
     const pieces: Pieces = {
       client,
       key,
@@ -73,14 +79,21 @@ export class TypedReader implements ValueReader {
       fieldExpiry: this.#fieldExpiry,
     };
     this.elsewhere = false;
+    // Its parts would be on their way before it is known to be as it was: it is read for that first.
+    this.#parts.muted = !changed && this.#memory?.prints.has(this.#records.db, key, 0, key.length) === true;
     try {
       for (let left = TRIES - 1; left > -MOVES_MAX; left--) {
         const outcome = await this.#readOnce(pieces);
         if (outcome === 'written') return true;
         if (outcome === 'gone') return false;
         if (outcome === 'read' || (outcome === 'changed' && left <= 0)) {
-          this.#parts.end();
-          return true;
+          if (this.#isSame(key, expireAtMs, this.#parts.muted)) return true;
+          if (!this.#parts.muted) {
+            this.#parts.end();
+            return true;
+          }
+          this.#parts.muted = false;
+          left = TRIES;
         }
       }
       throw giveUp(client, `The key ${printable(key)} changes its type all the time`);
@@ -90,6 +103,7 @@ export class TypedReader implements ValueReader {
       throw error;
     } finally {
       // A connection that was lost, say, has left the value where it was.
+      this.#parts.muted = false;
       this.#parts.abandon();
       this.#fieldExpiry = pieces.fieldExpiry;
     }
@@ -112,9 +126,29 @@ export class TypedReader implements ValueReader {
       this.elsewhere = false;
       const there = small.isGone(i)
         ? false
-        : small.put(i, at, this.#parts, this.digest) || (await this.read(client, key, at));
+        : small.put(i, at, {
+            parts: this.#parts,
+            digest: this.digest,
+            isSame: () => this.#isSame(key, at, false),
+          }) || (await this.read(client, key, at));
       done(i, there);
     }
+  }
+
+  /**
+   * Whether the key is as it was when it was written last; as it is now is remembered. `onlyRead`: it is not written yet where it is not, and that may come to
+   * nothing: then it is another than any.
+   */
+  #isSame(key: Buffer, expireAtMs: number, onlyRead: boolean): boolean {
+    const memory = this.#memory;
+    if (memory === undefined) return false;
+    const { db } = this.#records;
+    const { low, high, vague } = this.digest;
+    memory.taken(db, key, 0, key.length);
+    const found = memory.prints.note(db, key, 0, key.length, low, high, expireAtMs);
+    if (found === SAME && !vague) return true;
+    if (onlyRead) memory.prints.note(db, key, 0, key.length, 0, 0, NO_TIME);
+    return false;
   }
 
   /** `moved`: its type is another now: it is read again, by that. */
@@ -148,6 +182,8 @@ export class TypedReader implements ValueReader {
     digest.part(dump.subarray(0, end));
     digest.end();
     parts.abandon();
+    parts.muted = false;
+    if (this.#isSame(key, expireAtMs, false)) return 'written';
     this.#records.version(dump.readUInt16LE(end));
     this.#records.entry(key, 0, key.length, expireAtMs, dump[0] as number, dump, 1, end);
     return 'written';
@@ -157,3 +193,5 @@ export class TypedReader implements ValueReader {
 /** The first RDB version with expiries of a hash's fields. */
 const FIELD_EXPIRY_VERSION = 12;
 const FOOTER_BYTES = 10;
+/** No key expires then. */
+const NO_TIME = -2;

@@ -10,12 +10,15 @@ const LENGTH = Buffer.alloc(4);
 export class ValueDigest {
   low = 0;
   high = 0;
+  /** Not all of the value is in it: two that are the same say nothing. */
+  vague = false;
   readonly #crc = new Crc64();
   #ordered = true;
   #count = 0;
 
   begin(ordered: boolean): void {
     this.#ordered = ordered;
+    this.vague = false;
     this.low = 0;
     this.high = 0;
     this.#count = 0;
