@@ -56,12 +56,11 @@ export function resolveScanOptions(options: ScanOptions, origins: Origins = {}):
   return { ...run, ...own } as ResolvedScanOptions;
 }
 
-/** What is read again takes the place of what the target holds, and what is gone is removed: the target's own keys can't be told from it. */
-function refuseWithLive({ onConflict, resume, keysFile }: OptionValues): void {
+/** A follower tells of all keys, and what it told of before the run was interrupted is not known. */
+function refuseWithLive({ resume, keysFile }: OptionValues): void {
   const other = resume ? '--resume' : keysFile !== undefined ? '--keys-file' : undefined;
-  const policy = onConflict === 'skip' || onConflict === 'fail' ? `--on-conflict ${onConflict}` : other;
-  if (policy === undefined) return;
-  throw new NaruError('CONFIG_INVALID', `--live does not go with ${policy}`, { side: 'config' });
+  if (other === undefined) return;
+  throw new NaruError('CONFIG_INVALID', `--live does not go with ${other}`, { side: 'config' });
 }
 
 /** What a run of sync has too, and what is part of no endpoint. */

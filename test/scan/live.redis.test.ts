@@ -130,3 +130,24 @@ it('what is read by type, whole or in parts, is written again only where it has 
   ];
   expect(other).toBe(one);
 }, 60_000);
+
+it('keeps the keys that the target had, or ends at the first of them', async () => {
+  const source = await start();
+  const target = await start();
+  await target.call('MSET', 'own', 'mine', 'later', 'mine');
+  await source.call('MSET', 'own', 'theirs', 'other', 'theirs');
+  const both = ['scan', '--live', '--from', source.url, '--to', target.url, '--json', '--dir', temp.path];
+  const naru = Naru.start([...both, '--on-conflict', 'skip']);
+  await naru.untilEvent('synced');
+  await source.call('MSET', 'own', 'again', 'later', 'theirs', 'new', 'theirs');
+  await until('the new one', async () => (await target.call('EXISTS', 'new')) === 1);
+  await source.call('DEL', 'own');
+  await naru.stop('SIGINT');
+  expect(naru.exit, naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+  expect(naru.eventsOf('done')[0]).toMatchObject({ skipped: 2 });
+  const values = (await target.call('MGET', 'own', 'later', 'new', 'other')) as Buffer[];
+  expect(values.map(String)).toEqual(['mine', 'mine', 'theirs', 'theirs']);
+  const failed = await Naru.run([...both, '--on-conflict', 'fail']);
+  expect(failed.exit?.code).toBe(1);
+  expect(failed.stdout).toContain('KEY_EXISTS');
+}, 60_000);

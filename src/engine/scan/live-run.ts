@@ -51,7 +51,11 @@ export class LiveRun {
     this.#signal = signal;
     const file = path.join(options.dir, `${fileName(name)}.prints`);
     const prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
-    this.memory = { prints, taken: (db, buf, start, end) => sweeper.taken(db, buf, start, end) };
+    this.memory = {
+      prints,
+      keptThere: (db, buf, start, end) => sweeper.keptThere(db, buf, start, end),
+      taken: (db, buf, start, end) => sweeper.taken(db, buf, start, end),
+    };
     this.#readers =
       cluster && new SlotReaders(members, cluster.topology, cluster.refresh, signal, run.onFailure);
   }
@@ -62,9 +66,15 @@ export class LiveRun {
     const sweeper = await Sweeper.begin(run.options, run.merged, run.signal, {
       readAgain: (db, keys) => found.run?.readAgain(db, keys),
       warn: run.warn,
+      onFailure: run.onFailure,
     });
     found.run = new LiveRun(run, sweeper);
     return found.run;
+  }
+
+  /** Keys of the source that are not copied, since the target has others of the same names. */
+  get kept(): number {
+    return this.#sweeper.kept;
   }
 
   close(): void {

@@ -163,7 +163,9 @@ export class ScanRun {
   #linkAt(place: SourcePlace): Link {
     const { shard } = place;
     if (shard !== undefined) this.#gains.begin(place, this.#nodes.topology);
-    const { onConflict = this.#earlier && 'overwrite' } = this.#options;
+    const { live, onConflict: policy = this.#earlier && 'overwrite' } = this.#options;
+    // A live scan keeps to the policy by itself: it does not read what the target may not lose.
+    const onConflict = live && policy !== undefined ? 'overwrite' : policy;
     const link: { job?: ScanJob } = {};
     const job = new ScanJob(
       { ...this.#options, onConflict },
@@ -344,7 +346,8 @@ export class ScanRun {
     const sum = sumOf(this.#links.map(({ job }) => job.reading));
     // Of what an earlier run has copied only the place is known.
     const expectedKeys = this.#earlier === undefined ? sum.expectedKeys : undefined;
-    return { ...sum, phase: sum.phase === 'snapshot' ? 'scan' : sum.phase, expectedKeys };
+    const skipped = sum.skipped + (this.#live?.kept ?? 0);
+    return { ...sum, skipped, phase: sum.phase === 'snapshot' ? 'scan' : sum.phase, expectedKeys };
   }
 
   #progress(): void {

@@ -1,6 +1,7 @@
 import { loadRules } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
-import { isNaruError } from '../../errors/errors.ts';
+import { isNaruError, NaruError } from '../../errors/errors.ts';
+import { printable } from '../../errors/printable.ts';
 import { discover } from '../../net/topology/discover.ts';
 import type { Rules } from '../../rules/rules.ts';
 import { NameSweep } from '../sweep/name-sweep.ts';
@@ -13,6 +14,7 @@ export interface SweeperHost {
   /** Whoever has read these keys reads them again; `db` undefined: in all databases. */
   readAgain(db: number | undefined, keys: readonly Buffer[]): void;
   warn(code: string, message: string): void;
+  onFailure(error: NaruError): void;
 }
 
 /** Finds what the source has no more, for all links of a scan together: one sweep at a time. */
@@ -27,6 +29,7 @@ export class Sweeper {
   readonly #byName: NameSweep | undefined;
   readonly #rules: Rules | undefined;
   #own: OwnKeys | undefined;
+  readonly #kept = new OwnKeys();
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
@@ -77,6 +80,28 @@ export class Sweeper {
       sweeper.#own = await readOwnKeys(targetKeys(options, signal, rules), new OwnKeys());
     });
     return sweeper;
+  }
+
+  /** As in ScanMemory. A key that the target had before the run began is its own for ever, where `--on-conflict` says so. */
+  keptThere(db: number, buf: Buffer, start: number, end: number): boolean {
+    const { onConflict } = this.#options;
+    const own = this.#own;
+    if (own === undefined || (onConflict !== 'skip' && onConflict !== 'fail')) return false;
+    const rules = this.#rules;
+    const toDb = rules === undefined ? (this.#merged ? 0 : db) : rules.mapDb(db);
+    const name = rules === undefined ? buf.subarray(start, end) : rules.nameOf(db, buf.subarray(start, end));
+    if (!own.has(toDb, name, 0, name.length)) return false;
+    this.#kept.add(toDb, name, 0, name.length);
+    if (onConflict === 'fail') {
+      const text = `A key of the source exists in the target already: ${printable(name)}`;
+      this.#host.onFailure(new NaruError('KEY_EXISTS', text, { side: 'target' }));
+    }
+    return true;
+  }
+
+  /** Keys of the source that were left out for that. */
+  get kept(): number {
+    return this.#kept.size;
   }
 
   /** As in ScanMemory. */
@@ -135,6 +160,8 @@ export class Sweeper {
       await work();
     } catch (error) {
       if (!isNaruError(error) || error.code !== 'SWEEP_IMPOSSIBLE') throw error;
+      const { onConflict } = this.#options;
+      if (onConflict === 'skip' || onConflict === 'fail') throw error;
       this.#host.warn(
         'NOT_SWEPT',
         `${error.message}: what is removed at the source without being told stays there.`,

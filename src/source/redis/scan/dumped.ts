@@ -73,6 +73,7 @@ export class Dumped {
     const { arena, done } = batch;
     const [start, end] = [batch.start(done), batch.end(done)];
     const { db } = this.#records;
+    if (this.#memory.keptThere(db, arena, start, end)) return true;
     const isLost = this.#memory.taken(db, arena, start, end);
     const { prints } = this.#memory;
     return prints.note(db, arena, start, end, crcLow, crcHigh, this.#expireAtMs) === SAME && !isLost;

@@ -69,6 +69,10 @@ export class TypedReader implements ValueReader {
 
   /** True also where another node of a cluster has the key now, which then writes it: nothing is written here. */
   async read(client: RespClient, key: Buffer, expireAtMs: number, changed = true): Promise<boolean> {
+    if (this.#memory?.keptThere(this.#records.db, key, 0, key.length)) {
+      this.elsewhere = false;
+      return true;
+    }
     const pieces: Pieces = {
       client,
       key,
@@ -144,9 +148,10 @@ export class TypedReader implements ValueReader {
     if (memory === undefined) return false;
     const { db } = this.#records;
     const { low, high, vague } = this.digest;
-    memory.taken(db, key, 0, key.length);
+    if (memory.keptThere(db, key, 0, key.length)) return true;
+    const isLost = memory.taken(db, key, 0, key.length);
     const found = memory.prints.note(db, key, 0, key.length, low, high, expireAtMs);
-    if (found === SAME && !vague) return true;
+    if (found === SAME && !vague && !isLost) return true;
     if (onlyRead) memory.prints.note(db, key, 0, key.length, 0, 0, NO_TIME);
     return false;
   }
