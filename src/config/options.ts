@@ -146,7 +146,7 @@ const common = {
     kind: 'enum',
     group: 'Copying',
     doc: 'function libraries of the source',
-    commands: ['sync', 'restore'],
+    commands: ['sync', 'scan', 'restore'],
     values: ['copy', 'skip'],
     default: 'copy',
   },

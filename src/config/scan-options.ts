@@ -52,8 +52,9 @@ export function resolveScanOptions(options: ScanOptions, origins: Origins = {}):
   refuseTlsWithoutUse(values, fromTls ?? toTls, origins);
   if (values.live) refuseWithLive(values);
   const own = Object.fromEntries(OWN.map((name) => [name, values[name]]));
-  const run = { ...resolveSyncOptions({ ...shared(values), from, to, fromTls, toTls }), functions: 'skip' };
-  return { ...run, ...own } as ResolvedScanOptions;
+  const run = resolveSyncOptions({ ...shared(values), from, to, fromTls, toTls });
+  // A file of keys names all that is to be copied.
+  return { ...run, ...own, ...(own['keysFile'] && { functions: 'skip' }) } as ResolvedScanOptions;
 }
 
 /** A follower tells of all keys, and what it told of before the run was interrupted is not known. */

@@ -45,8 +45,16 @@ async function valuesOf(cluster: RedisCluster): Promise<Map<string, string>> {
   return values;
 }
 
+const LIBRARY = `#!lua name=lib
+redis.register_function('f', function(keys, args) return args[1] end)`;
+
+const librariesOf = async ({ server }: { server: RedisServer }): Promise<number> =>
+  ((await server.call('FUNCTION', 'LIST')) as unknown[]).length;
+
+/** And one library at each master. */
 async function fillCluster(cluster: RedisCluster, keys: number): Promise<void> {
   for (const master of await cluster.masters()) {
+    await master.server.call('FUNCTION', 'LOAD', LIBRARY);
     for (let i = 0; i < keys; i++) {
       const reply = await master.server.call('SET', `key:${i}`, `value ${i}`).catch(() => undefined);
       if (reply === undefined) continue;
@@ -66,13 +74,15 @@ it('a cluster into a server, while slots move, and into a cluster', async () => 
   expect(await naru.exited, naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
   expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('SLOTS_MOVED');
   expect(await target.call('DBSIZE')).toBe(3000);
+  expect(await librariesOf({ server: target })).toBe(1);
   for (const i of [0, 1, 1500, 2999]) expect(String(await target.call('GET', `key:${i}`))).toBe(`value ${i}`);
 
   const cluster = started(await RedisCluster.start({ masters: 3, replicas: 0 }));
-  const again = scan(source.url, cluster.url);
+  const again = scan(source.url, cluster.url, '--on-conflict', 'fail');
   expect(await again.exited, again.stdout.slice(-3000)).toMatchObject({ code: 0 });
   expect(again.eventsOf('done')[0]).toMatchObject({ keys: 3000, vanished: 0 });
   expect(await valuesOf(cluster)).toEqual(await valuesOf(source));
+  for (const master of await cluster.masters()) expect(await librariesOf(master)).toBe(1);
 }, 120_000);
 
 it('a server into a cluster whose slots move on the way', async () => {

@@ -126,7 +126,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
     target: given,
     ...(rules !== undefined && { rules: { rules, finder, copier: undefined, canFlush: false } }),
     snapshot: new SnapshotApplier(given, {
-      functions: false,
+      functions: options.functions === 'copy',
       onUnjoined: (db, key) => link.held.hold(db, key),
     }),
     stream: noStream(target),

@@ -16,6 +16,8 @@ export interface ScanHost {
   readonly from: LinkState | undefined;
   /** of a cluster: whether a slot is this node's */
   readonly owns: ((slot: number) => boolean) | undefined;
+  /** its function libraries are to be copied */
+  readonly functions: boolean;
   /** Where to read now. Rejects with NaruError. */
   endpoint(): Promise<Endpoint>;
   /** All keys have been read: resolves to whether the node has to be walked again. Rejects with NaruError. */

@@ -19,6 +19,7 @@ import { readingOf } from '../reading.ts';
 import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
+import { copyFunctions } from './copy-functions.ts';
 import { type Counted, KeyCount } from './key-count.ts';
 import { LiveLink } from './live-link.ts';
 import type { LiveMember, LiveRun } from './live-run.ts';
@@ -201,12 +202,19 @@ export class ScanJob implements LiveMember {
     this.#parts = parts;
     this.#transfer.parts = parts;
     await parts.link.start();
+    if (this.#host.functions) await this.#copyFunctions(parts, source.facts);
     if (live !== undefined) await this.#follow(parts, source, live);
     this.#phase = 'scan';
     this.#transfer.side.begin(this.#transfer.isExact);
     this.#load.watch(async () => (await this.#asker.open()).call('PING'));
     this.#read(parts, source).catch((error: unknown) => this.#transfer.fail(toNaruError(error)));
     return parts;
+  }
+
+  async #copyFunctions({ records }: ScanAssembly, facts: NodeFacts): Promise<void> {
+    const hangsUp = this.#host.source.kind === 'proxy';
+    const doubt = await copyFunctions(await this.#asker.open(), facts, hangsUp, records);
+    if (doubt !== undefined) this.#transfer.warn('FUNCTIONS_NOT_COPIED', doubt);
   }
 
   async #read(parts: ScanAssembly, source: SourceFacts): Promise<void> {

@@ -175,6 +175,7 @@ export class ScanRun {
         target: this.#target,
         pace: this.#pace,
         from: this.#earlier?.get(place.node),
+        functions: this.#copiesFunctions(),
         owns: shard && ((slot) => this.#owner(slot) === shard.masterId),
         endpoint: () => this.#nodes.questions(place),
         masterId: () => shard?.masterId ?? '',
@@ -188,6 +189,12 @@ export class ScanRun {
     link.job = job;
     this.#jobs.push(job);
     return { place, job };
+  }
+
+  /** All masters have the same; a library that exists is an error with `fail`, so that there only the first one gives them. */
+  #copiesFunctions(): boolean {
+    const { functions, onConflict } = this.#options;
+    return functions === 'copy' && (onConflict !== 'fail' || this.#jobs.length === 0);
   }
 
   #owner(slot: number): string | undefined {

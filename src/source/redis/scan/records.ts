@@ -98,6 +98,11 @@ export class RecordWriter {
     this.#put(value, start, end);
   }
 
+  /** Function libraries, `buf[start, end)` as they stand in FUNCTION DUMP before its footer. */
+  functions(buf: Buffer, start: number, end: number): void {
+    this.#put(buf, start, end);
+  }
+
   /** The key is not there any more, in the database selected. */
   gone(key: Buffer, start: number, end: number): void {
     this.#name('naru:gone');

@@ -1,0 +1,50 @@
+import { isNaruError } from '../../errors/errors.ts';
+import { type RespClient, ServerError } from '../../net/client.ts';
+import type { RecordWriter } from '../../source/redis/scan/records.ts';
+import type { NodeFacts } from '../facts.ts';
+
+/** What FUNCTION DUMP's answer ends with: RDB version (2 bytes, little endian) and checksum. */
+const FOOTER_BYTES = 10;
+
+/**
+ * Writes the source's function libraries into the records, before any key. Returns what has to be said where the source does not give them and has some, or may
+ * have some. Rejects with NaruError where the connection is lost; a proxy (`hangsUp`) may close it at what it does not know.
+ *
+ *     payload = { 245 library } version crc64        (redis/src/functions.c, functionDumpCommand; the same records as in an RDB)
+ */
+export async function copyFunctions(
+  client: RespClient,
+  facts: NodeFacts,
+  hangsUp: boolean,
+  records: RecordWriter,
+): Promise<string | undefined> {
+  const answer = await dump(client, hangsUp);
+  if (typeof answer === 'string') return doubtOf(answer, facts);
+  const end = answer.length - FOOTER_BYTES;
+  if (end <= 0) return undefined;
+  records.version(answer.readUInt16LE(end));
+  records.functions(answer, 0, end);
+  records.flush();
+  return undefined;
+}
+
+/** The payload, or why there is none. */
+async function dump(client: RespClient, hangsUp: boolean): Promise<Buffer | string> {
+  try {
+    const answer = await client.call('FUNCTION', 'DUMP');
+    return Buffer.isBuffer(answer) ? answer : 'not what was expected';
+  } catch (error) {
+    if (error instanceof ServerError) return error.text;
+    if (hangsUp && isNaruError(error) && error.code === 'LINK_LOST') return 'it closed the connection';
+    throw error;
+  }
+}
+
+/** Whoever does not know the command has no libraries, and INFO of Redis 7 says how many there are. */
+function doubtOf(refusal: string, { version, functionLibraries }: NodeFacts): string | undefined {
+  const mayHave = version === '?' && !/unknown (sub)?command/i.test(refusal);
+  if (functionLibraries === 0 && !mayHave) return undefined;
+  const some =
+    functionLibraries > 0 ? `${functionLibraries} function libraries` : 'function libraries, if any,';
+  return `The source's ${some} are not copied: it refuses FUNCTION DUMP (${refusal}).`;
+}
