@@ -58,14 +58,11 @@ describe('rules for files, and for keys that are scanned', () => {
 
   it('scan leaves what they make of it', async () => {
     await target.call('FLUSHALL');
-    // Libraries are no keys: a scan does not copy them.
-    await target.call('FUNCTION', 'FLUSH');
     const ends = ['--from', source.url, '--to', target.url, '--dir', temp.path];
     const naru = await Naru.run(['scan', ...ends, '--json', ...ARGS]);
     expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
     await expected.call('FLUSHALL');
     await applyModel(source, expected, model);
-    await expected.call('FUNCTION', 'FLUSH');
     expect(await compare(expected, target, { ttlToleranceMs: 1000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
   }, 60_000);

@@ -80,9 +80,7 @@ export async function randomRun(run: RandomRun): Promise<string> {
     } else await naru.exited;
     const { code } = naru.exit ?? (await naru.exited);
     if (code !== 0) throw new Error(`it ended with ${code}`);
-    const written = await applyModel(await serversOf(source), expected, rules.model, {
-      functions: mode === 'sync',
-    });
+    const written = await applyModel(await serversOf(source), expected, rules.model);
     const found =
       target instanceof RedisServer && source instanceof RedisServer
         ? await compare(expected, target)

@@ -1,3 +1,4 @@
+import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError } from '../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../net/client.ts';
 import type { RecordWriter } from '../../source/redis/scan/records.ts';
@@ -7,25 +8,46 @@ import type { NodeFacts } from '../facts.ts';
 const FOOTER_BYTES = 10;
 
 /**
- * Writes the source's function libraries into the records, before any key. Returns what has to be said where the source does not give them and has some, or may
- * have some. Rejects with NaruError where the connection is lost; a proxy (`hangsUp`) may close it at what it does not know.
+ * Whether a link copies them. All masters have the same, and a library that exists is an error with `fail`, so that there only the first one gives them; and what
+ * a live run writes takes the place of what is there.
+ */
+export function givesFunctions(
+  { functions, live, onConflict }: Pick<ResolvedScanOptions, 'functions' | 'live' | 'onConflict'>,
+  isFirst: boolean,
+): boolean {
+  if (functions === 'skip') return false;
+  if (live) return onConflict !== 'skip' && onConflict !== 'fail';
+  return onConflict !== 'fail' || isFirst;
+}
+
+/**
+ * Writes the source's function libraries into the records, between keys: before the first one, and whenever all keys are read once more.
  *
  *     payload = { 245 library } version crc64        (redis/src/functions.c, functionDumpCommand; the same records as in an RDB)
  */
-export async function copyFunctions(
-  client: RespClient,
-  facts: NodeFacts,
-  hangsUp: boolean,
-  records: RecordWriter,
-): Promise<string | undefined> {
-  const answer = await dump(client, hangsUp);
-  if (typeof answer === 'string') return doubtOf(answer, facts);
-  const end = answer.length - FOOTER_BYTES;
-  if (end <= 0) return undefined;
-  records.version(answer.readUInt16LE(end));
-  records.functions(answer, 0, end);
-  records.flush();
-  return undefined;
+export class FunctionCopier {
+  readonly #facts: NodeFacts;
+  readonly #hangsUp: boolean;
+  #last: Buffer = Buffer.alloc(0);
+
+  /** `hangsUp`: it may close the connection at what it does not know, as some proxies do */
+  constructor(facts: NodeFacts, hangsUp: boolean) {
+    this.#facts = facts;
+    this.#hangsUp = hangsUp;
+  }
+
+  /** Returns what has to be said where the source does not give them, and has some or may have some. Rejects with NaruError where the connection is lost. */
+  async copy(client: RespClient, records: RecordWriter): Promise<string | undefined> {
+    const answer = await dump(client, this.#hangsUp);
+    if (typeof answer === 'string') return doubtOf(answer, this.#facts);
+    const end = answer.length - FOOTER_BYTES;
+    if (end <= 0 || answer.equals(this.#last)) return undefined;
+    this.#last = answer;
+    records.version(answer.readUInt16LE(end));
+    records.functions(answer, 0, end);
+    records.flush();
+    return undefined;
+  }
 }
 
 /** The payload, or why there is none. */

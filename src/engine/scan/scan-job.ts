@@ -3,6 +3,7 @@ import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { isNaruError, NaruError } from '../../errors/errors.ts';
 import { mayComeBack } from '../../errors/silence.ts';
 import { delay } from '../../net/backoff.ts';
+import type { RespClient } from '../../net/client.ts';
 import type { Rules } from '../../rules/rules.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
@@ -19,7 +20,7 @@ import { readingOf } from '../reading.ts';
 import { checkDatabases } from '../rules-told.ts';
 import { SourceAsker } from '../source-asker.ts';
 import { Transfer } from '../transfer.ts';
-import { copyFunctions } from './copy-functions.ts';
+import { FunctionCopier } from './copy-functions.ts';
 import { type Counted, KeyCount } from './key-count.ts';
 import { LiveLink } from './live-link.ts';
 import type { LiveMember, LiveRun } from './live-run.ts';
@@ -54,6 +55,7 @@ export class ScanJob implements LiveMember {
   #live: LiveLink | undefined;
   #stopping = false;
   #told: ToldKeys | undefined;
+  #functions: FunctionCopier | undefined;
   readonly #count = new KeyCount();
   synced = false;
 
@@ -202,7 +204,9 @@ export class ScanJob implements LiveMember {
     this.#parts = parts;
     this.#transfer.parts = parts;
     await parts.link.start();
-    if (this.#host.functions) await this.#copyFunctions(parts, source.facts);
+    if (this.#host.functions)
+      this.#functions = new FunctionCopier(source.facts, this.#host.source.kind === 'proxy');
+    await this.#copyFunctions(parts, await this.#asker.open());
     if (live !== undefined) await this.#follow(parts, source, live);
     this.#phase = 'scan';
     this.#transfer.side.begin(this.#transfer.isExact);
@@ -211,9 +215,8 @@ export class ScanJob implements LiveMember {
     return parts;
   }
 
-  async #copyFunctions({ records }: ScanAssembly, facts: NodeFacts): Promise<void> {
-    const hangsUp = this.#host.source.kind === 'proxy';
-    const doubt = await copyFunctions(await this.#asker.open(), facts, hangsUp, records);
+  async #copyFunctions({ records }: ScanAssembly, client: RespClient): Promise<void> {
+    const doubt = await this.#functions?.copy(client, records);
     if (doubt !== undefined) this.#transfer.warn('FUNCTIONS_NOT_COPIED', doubt);
   }
 
@@ -303,19 +306,21 @@ export class ScanJob implements LiveMember {
 
   /** Databases may be new by now. */
   async #compare(parts: ScanAssembly, run: LiveRun): Promise<void> {
-    await walkAll(parts.link, await this.#databases(), this.#walks, undefined);
+    const databases = await this.#asking(async (client) => (await readSourceFacts(client)).databases);
+    await walkAll(parts.link, databases, this.#walks, undefined);
     // What is removed must not come behind.
     await this.#rereadHeld(parts);
+    await this.#asking((client) => this.#copyFunctions(parts, client));
     await run.sweep();
     await parts.link.readDirty();
     await this.#rereadHeld(parts);
   }
 
   /** Whoever reads from the source gives up where it does not come back. */
-  async #databases(): Promise<readonly number[]> {
+  async #asking<T>(ask: (client: RespClient) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return (await readSourceFacts(await this.#asker.open())).databases;
+        return await ask(await this.#asker.open());
       } catch (error) {
         if (!isNaruError(error) || !mayComeBack(error)) throw error;
         await delay(ASK_AGAIN_MS, this.#connecting.signal);

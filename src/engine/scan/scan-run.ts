@@ -15,6 +15,7 @@ import { Meter, type Reading } from '../meter.ts';
 import { rulesEvent } from '../rules-told.ts';
 import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
 import { countersIn, sumOf } from '../sums.ts';
+import { givesFunctions } from './copy-functions.ts';
 import { sumOfCounts } from './key-count.ts';
 import { LiveRun } from './live-run.ts';
 import { ScanJob } from './scan-job.ts';
@@ -175,7 +176,7 @@ export class ScanRun {
         target: this.#target,
         pace: this.#pace,
         from: this.#earlier?.get(place.node),
-        functions: this.#copiesFunctions(),
+        functions: givesFunctions(this.#options, this.#jobs.length === 0),
         owns: shard && ((slot) => this.#owner(slot) === shard.masterId),
         endpoint: () => this.#nodes.questions(place),
         masterId: () => shard?.masterId ?? '',
@@ -189,12 +190,6 @@ export class ScanRun {
     link.job = job;
     this.#jobs.push(job);
     return { place, job };
-  }
-
-  /** All masters have the same; a library that exists is an error with `fail`, so that there only the first one gives them. */
-  #copiesFunctions(): boolean {
-    const { functions, onConflict } = this.#options;
-    return functions === 'copy' && (onConflict !== 'fail' || this.#jobs.length === 0);
   }
 
   #owner(slot: number): string | undefined {
