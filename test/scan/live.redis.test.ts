@@ -37,7 +37,7 @@ it.each(['tracking', 'keyspace', 'monitor', 'passes'])('by %s, until it is stopp
     '--dir',
     temp.path,
     '--rate-keys',
-    '6000',
+    '12000',
   ]);
   await naru.untilEvent('started');
   const writer = new Writer(source, { rate: 1000, databases: 3, seed: 7 });
