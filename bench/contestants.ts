@@ -5,7 +5,7 @@ import { accessSync, constants, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atExit, makeTempDir } from '../test/support/cleanup.ts';
-import { Naru, readUsage, type Usage } from '../test/support/naru.ts';
+import { Naru, type NaruOptions, readUsage, type Usage } from '../test/support/naru.ts';
 import type { RedisServer } from '../test/support/redis-server.ts';
 import { isInSync } from '../test/support/replica.ts';
 import { until } from '../test/support/until.ts';
@@ -105,12 +105,21 @@ async function measureStart(): Promise<number> {
 }
 
 /** With options beside those that it has anyway. */
-export const naruWith = (name: string, args: readonly string[]): Contestant => ({
+export const naruWith = (
+  name: string,
+  args: readonly string[],
+  options: NaruOptions = {},
+): Contestant & Required<Pick<Contestant, 'follow'>> => ({
   name,
+  async follow(source, target) {
+    const run = Naru.start([...naruArgs(source, target), ...args], options);
+    await run.untilEvent('synced');
+    return { pid: run.pid, isTool: true, stop: () => stopped(run) };
+  },
   async copy(source, target) {
     const startMs = await naruStart();
     const begin = performance.now();
-    const run = Naru.start([...naruArgs(source, target), '--until-synced', ...args]);
+    const run = Naru.start([...naruArgs(source, target), '--until-synced', ...args], options);
     await run.untilEvent('synced');
     const ms = performance.now() - begin;
     const { code } = await run.exited;
@@ -120,22 +129,12 @@ export const naruWith = (name: string, args: readonly string[]): Contestant => (
   },
 });
 
-export const naru: Contestant = {
-  ...naruWith('naru', []),
-  async follow(source, target) {
-    const run = Naru.start(naruArgs(source, target));
-    await run.untilEvent('synced');
-    return {
-      pid: run.pid,
-      isTool: true,
-      async stop() {
-        const { code } = await run.stop();
-        if (code !== 0)
-          throw new Error(`naru ended with code ${code}: ${run.stdout.slice(-1000)}${run.stderr}`);
-      },
-    };
-  },
-};
+export const naru: Contestant = naruWith('naru', []);
+
+async function stopped(run: Naru): Promise<void> {
+  const { code } = await run.stop();
+  if (code !== 0) throw new Error(`naru ended with code ${code}: ${run.stdout.slice(-1000)}${run.stderr}`);
+}
 
 type ShakeReader = 'sync_reader' | 'scan_reader';
 

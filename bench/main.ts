@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds 3] [--scale 1] [--only NAME ...] [--json PATH]`
+ * `npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds 3] [--scale 1] [--only NAME ...] [--before DIR] [--json PATH]`
  *
  * Real servers on this machine, data made for it, and the yardstick in the same run: each round goes through all contestants in turn,
  * so that what else the machine does strikes them alike. Medians are printed, every round is written to the JSON file.
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
     only: { type: 'string', multiple: true, default: [] },
+    before: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -38,7 +39,7 @@ const parts: readonly string[] = positionals.length > 0 ? positionals : PARTS;
 const unknown: string | undefined = parts.find((part) => !(PARTS as readonly string[]).includes(part));
 if (unknown !== undefined || !(rounds >= 1) || !(scale > 0)) {
   console.error(
-    'usage: npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds N] [--scale N] [--only NAME] [--json PATH]',
+    'usage: npm run bench -- [full|stream|memory|decode|scan|rules ...] [--rounds N] [--scale N] [--only NAME] [--before DIR] [--json PATH]',
   );
   process.exit(2);
 }
@@ -87,6 +88,6 @@ if (parts.includes('stream')) results.push(...(await benchStream(field, rounds, 
 if (parts.includes('memory')) results.push(...(await benchMemory(scale, tell)));
 if (parts.includes('decode')) results.push(...(await benchDecode(rounds, scale, tell)));
 if (parts.includes('scan')) results.push(...(await benchScan(values.only, rounds, scale, tell)));
-if (parts.includes('rules')) results.push(...(await benchRules(rounds, scale, tell)));
+if (parts.includes('rules')) results.push(...(await benchRules(rounds, scale, tell, values.before)));
 const summaries: Summary[] = summarize(results);
 console.log(`\n${table(summaries)}\n\n${writeJson(machine, summaries)}`);

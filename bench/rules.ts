@@ -1,40 +1,67 @@
-/** What rules cost in a full copy: the same data without rules (the yardstick), with a filter, with new names, with expiries, with functions. */
+/**
+ * What rules cost: the same full copy, and the same stream, without rules (the yardstick), with a filter, with new names, with functions. `--before DIR` names
+ * another checkout, which is built: what a run without rules cost there.
+ */
 import { writeFileSync } from 'node:fs';
 import { makeTempDir } from '../test/support/cleanup.ts';
 import { fillStrings } from '../test/support/fill.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import { naruWith } from './contestants.ts';
 import type { Result } from './report.ts';
+import { COMMANDS, drainOnce } from './stream.ts';
 
 const STRINGS = 500_000;
 const STRING_BYTES = 100;
 
 export const WITHOUT_RULES = 'naru, no rules';
 
+/** Of these the target is what the source is. */
+const IN_STREAM = 2;
+
 export async function benchRules(
   rounds: number,
   scale: number,
   tell: (text: string) => void,
+  before?: string,
 ): Promise<Result[]> {
   const temp = makeTempDir('naru-bench-rules-');
   const transform = `${temp.path}/rules.mjs`;
   writeFileSync(transform, 'export const entry = ({ key }) => key.length > 0;\n');
+  const plain =
+    before === undefined ? [] : [naruWith('naru, before', [], { main: `${before}/dist/cli/main.js` })];
   const contestants = [
+    ...plain,
     naruWith(WITHOUT_RULES, []),
     naruWith('naru, prefix filter', ['--exclude-prefix', 'session:']),
     naruWith('naru, regex rename', ['--rename-regex', '/^(\\w+):(\\d+)$/$1.$2/']),
     naruWith('naru, database map', ['--db-map', '0=1']),
     naruWith('naru, transform', ['--transform', transform]),
   ];
+  try {
+    const copies = await copyAll(contestants, rounds, scale, tell);
+    const drains = await drainAll(contestants.slice(0, plain.length + IN_STREAM), rounds, scale, tell);
+    return [...copies, ...drains];
+  } finally {
+    temp.remove();
+  }
+}
+
+type Rounds = (
+  contestants: readonly Follows[],
+  rounds: number,
+  scale: number,
+  tell: (text: string) => void,
+) => Promise<Result[]>;
+type Follows = ReturnType<typeof naruWith>;
+
+const copyAll: Rounds = async (contestants, rounds, scale, tell) => {
   const data = 'strings, under rules';
-  const results = contestants.map(
-    ({ name }): Result => ({ part: 'rules', data, contestant: name, rounds: [] }),
-  );
+  const results = resultsOf(contestants, data);
   const source = await RedisServer.start();
   try {
     await fillStrings(source, STRINGS * scale, STRING_BYTES);
     for (let round = 0; round < rounds; round++) {
-      for (const [i, contestant] of contestants.entries()) {
+      for (const [i, contestant] of inTurns(contestants, round)) {
         const target = await RedisServer.start();
         const copied = await contestant.copy(source, target).finally(() => target.stop());
         results[i]?.rounds.push(copied);
@@ -46,6 +73,28 @@ export async function benchRules(
     return results;
   } finally {
     await source.stop();
-    temp.remove();
   }
+};
+
+const drainAll: Rounds = async (contestants, rounds, scale, tell) => {
+  const results = resultsOf(contestants, 'drain of SETs, under rules');
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { name, follow }] of inTurns(contestants, round)) {
+      const drained = await drainOnce(name, follow, COMMANDS * scale);
+      results[i]?.rounds.push(drained);
+      tell(`drain, round ${round + 1}: ${name} ${(drained.ms / 1000).toFixed(2)} s, CPU ${drained.cpuMs} ms`);
+    }
+  }
+  return results;
+};
+
+/** Each round begins with another one: who comes first has a machine that is at rest. */
+function inTurns(contestants: readonly Follows[], round: number): [number, Follows][] {
+  const all = [...contestants.entries()];
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
+function resultsOf(contestants: readonly Follows[], data: string): Result[] {
+  return contestants.map(({ name }) => ({ part: 'rules', data, contestant: name, rounds: [] }));
 }

@@ -11,7 +11,7 @@ import type { Contestant } from './contestants.ts';
 import { requireEqual } from './equal.ts';
 import type { Result } from './report.ts';
 
-const COMMANDS = 2_000_000;
+export const COMMANDS = 2_000_000;
 const KEYS = 1_000_000;
 const VALUE_BYTES = 64;
 const MARKER = 'marker';
@@ -37,7 +37,8 @@ async function writeCommands(source: RedisServer, count: number): Promise<void> 
 
 type Follow = NonNullable<Contestant['follow']>;
 
-async function drainOnce(name: string, follow: Follow, count: number): Promise<Result['rounds'][0]> {
+/** One that has arrived in the target: a source is made, written to while the follower stands still, and thrown away. */
+export async function drainOnce(name: string, follow: Follow, count: number): Promise<Result['rounds'][0]> {
   const source = await RedisServer.start({ config: SOURCE_CONFIG });
   const target = await RedisServer.start({ config: { 'repl-timeout': '600' } });
   try {

@@ -12,6 +12,8 @@ type Named<E extends SyncEvent['event']> = Extract<SyncEvent, { event: E }>;
 export interface NaruOptions {
   env?: Record<string, string>;
   cwd?: string;
+  /** of another checkout, which is built: its `dist/cli/main.js` */
+  main?: string;
   /** arguments for node, before the program: `['--max-old-space-size=64']` */
   node?: string[];
   /** called with each event as it comes */
@@ -53,7 +55,7 @@ export class Naru {
   #line = '';
 
   private constructor(args: readonly string[], options: NaruOptions) {
-    const child = spawn(process.execPath, [...(options.node ?? []), main, ...args], {
+    const child = spawn(process.execPath, [...(options.node ?? []), options.main ?? main, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
