@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 import { DATABASES, keyOf } from '../support/write-values.ts';
 import { Writer } from '../support/writers.ts';
 import { ClusterWriter } from '../topology/cluster-writer.ts';
-import { applyModel } from './model.ts';
+import { applyModel, type Model } from './model.ts';
 import { type RandomRules, type RulesAbout, randomRules } from './random-rules.ts';
 
 export interface RandomRun {
@@ -43,13 +43,17 @@ export async function randomRun(run: RandomRun): Promise<string> {
     maps: !fromCluster && !toCluster,
     onlyPrefixes: changes,
   };
-  const rules = usable(random, about);
+  const drawn = usable(random, about);
+  const functions = !changes && random.chance(0.2);
+  const rules: RandomRules = functions ? { ...drawn, model: withFunctions(drawn.model) } : drawn;
   const source = fromCluster ? await RedisCluster.start({ masters: 2 }) : await RedisServer.start();
   const target = toCluster ? await RedisCluster.start({ masters: 2 }) : await RedisServer.start();
   const expected = await RedisServer.start();
   const dir = mkdtempSync(join(tmpdir(), 'naru-rules-'));
   const config = join(dir, 'naru.toml');
-  writeFileSync(config, rules.toml);
+  const transform = join(dir, 'transform.mjs');
+  writeFileSync(transform, FUNCTIONS);
+  writeFileSync(config, `${functions ? `transform = "${transform}"\n` : ''}${rules.toml}`);
   let naru: Naru | undefined;
   try {
     const writer = await writerTo(source, rules, { seed, several: about.databases > 1 });
@@ -99,6 +103,20 @@ export async function randomRun(run: RandomRun): Promise<string> {
     await Promise.all([source.stop(), target.stop(), expected.stop()]);
     rmSync(dir, { recursive: true });
   }
+}
+
+/** Functions of a user's own, and what they make of what rules keep. */
+const FUNCTIONS = `export const entry = ({ key }) => !key.toString('latin1').endsWith('3');
+export const rename = (key) => (key.length % 2 === 1 ? Buffer.concat([Buffer.from('fn/'), key]) : undefined);
+`;
+
+function withFunctions(model: Model): Model {
+  return (source) => {
+    const made = model(source);
+    if (made === undefined || source.key.endsWith('3')) return undefined;
+    const isRenamed = made.key !== undefined && made.key !== source.key;
+    return !isRenamed && source.key.length % 2 === 1 ? { ...made, key: `fn/${source.key}` } : made;
+  };
 }
 
 /** Some of what is drawn can not be meant (a rule that never applies), or leaves out nearly all: then it is drawn again. */
