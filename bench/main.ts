@@ -88,6 +88,6 @@ if (parts.includes('stream')) results.push(...(await benchStream(field, rounds, 
 if (parts.includes('memory')) results.push(...(await benchMemory(scale, tell)));
 if (parts.includes('decode')) results.push(...(await benchDecode(rounds, scale, tell)));
 if (parts.includes('scan')) results.push(...(await benchScan(values.only, rounds, scale, tell)));
-if (parts.includes('rules')) results.push(...(await benchRules(rounds, scale, tell, values.before)));
+if (parts.includes('rules')) results.push(...(await benchRules(rounds, scale, tell, values)));
 const summaries: Summary[] = summarize(results);
 console.log(`\n${table(summaries)}\n\n${writeJson(machine, summaries)}`);

@@ -22,14 +22,14 @@ export async function benchRules(
   rounds: number,
   scale: number,
   tell: (text: string) => void,
-  before?: string,
+  { before, only = [] }: { before?: string | undefined; only?: readonly string[] } = {},
 ): Promise<Result[]> {
   const temp = makeTempDir('naru-bench-rules-');
   const transform = `${temp.path}/rules.mjs`;
   writeFileSync(transform, 'export const entry = ({ key }) => key.length > 0;\n');
   const plain =
     before === undefined ? [] : [naruWith('naru, before', [], { main: `${before}/dist/cli/main.js` })];
-  const contestants = [
+  const all = [
     ...plain,
     naruWith(WITHOUT_RULES, []),
     naruWith('naru, prefix filter', ['--exclude-prefix', 'session:']),
@@ -38,8 +38,9 @@ export async function benchRules(
     naruWith('naru, transform', ['--transform', transform]),
   ];
   try {
-    const copies = await copyAll(contestants, rounds, scale, tell);
-    const drains = await drainAll(contestants.slice(0, plain.length + IN_STREAM), rounds, scale, tell);
+    const copies = await copyAll(wanted(all, only), rounds, scale, tell);
+    const equal = all.slice(0, plain.length + IN_STREAM);
+    const drains = await drainAll(wanted(equal, only), rounds, scale, tell);
     return [...copies, ...drains];
   } finally {
     temp.remove();
@@ -87,6 +88,10 @@ const drainAll: Rounds = async (contestants, rounds, scale, tell) => {
   }
   return results;
 };
+
+function wanted(contestants: readonly Follows[], only: readonly string[]): readonly Follows[] {
+  return contestants.filter(({ name }) => only.length === 0 || only.includes(name));
+}
 
 /** Each round begins with another one: who comes first has a machine that is at rest. */
 function inTurns(contestants: readonly Follows[], round: number): [number, Follows][] {

@@ -24,6 +24,8 @@ export interface RandomRun {
   fromCluster?: boolean;
   toCluster?: boolean;
   seed: number;
+  /** a module of the user's own too; absent: now and then */
+  functions?: boolean;
   /** written while the run goes on */
   commands: number;
 }
@@ -44,7 +46,7 @@ export async function randomRun(run: RandomRun): Promise<string> {
     onlyPrefixes: changes,
   };
   const drawn = usable(random, about);
-  const functions = !changes && random.chance(0.2);
+  const functions = !changes && (run.functions ?? random.chance(0.2));
   const rules: RandomRules = functions ? { ...drawn, model: withFunctions(drawn.model) } : drawn;
   const source = fromCluster ? await RedisCluster.start({ masters: 2 }) : await RedisServer.start();
   const target = toCluster ? await RedisCluster.start({ masters: 2 }) : await RedisServer.start();
