@@ -91,6 +91,35 @@ describe('of RedisShake 4', { timeout: 60_000 }, () => {
     expect(naru.stderr).toContain('not supported: filter.function');
   });
 
+  it('a scan_reader that follows keyspace events, to a group with sentinels', async () => {
+    const source = await start(RedisServer.start({ config: { 'notify-keyspace-events': 'KA' } }));
+    await fill(source, 300, { databases: 6 });
+    const group = await start(SentinelGroup.start({ replicas: 1 }));
+    const [sentinel] = group.sentinels as [(typeof group.sentinels)[0]];
+    const path = config('scan-ksn.toml', {
+      '10.0.0.1:6379': place(source),
+      '10.0.1.1:26379': place(sentinel),
+    });
+    const naru = begin('scan', path);
+    await naru.untilEvent('synced');
+    const client = await source.connect();
+    for (const db of [0, 1, 5]) {
+      await client.call('SELECT', db);
+      await client.call('SET', 'changed', db);
+      await client.call('SETEX', 'expires', 1000, db);
+      await client.call('DEL', 'expires');
+    }
+    client.close();
+    const master = await group.master();
+    const there = await master.connect();
+    await there.call('SELECT', 5);
+    await until('what is written now', async () => String(await there.call('GET', 'changed')) === '5');
+    there.close();
+    expect((await naru.stop()).code, naru.stdout + naru.stderr).toBe(0);
+    const expected = await modelled(source, ({ db }) => (db === 1 || db === 5 ? {} : undefined));
+    expect(await compare(expected, master)).toEqual([]);
+  });
+
   it('an rdb_reader', async () => {
     const source = await server();
     await fill(source, 300, { databases: 5 });
