@@ -74,7 +74,6 @@ describe('of RedisShake 4', { timeout: 60_000 }, () => {
       '10.0.0.1:6379': place(source),
       '10.0.1.1:7000': place((cluster.nodes[0] as ClusterNode).server),
       'username = "copier"': 'username = ""',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: it stands so in the file
       'pa$$w${HOME}rd': '',
       'tls = true': 'tls = false',
     });

@@ -65,13 +65,13 @@ describe('Fingerprints', () => {
           const prints = open({ memoryBytes, keysExpected: 20_000 });
           const map = new Map<number, number>();
           let twins = 0;
-          // What shares an entry with another may be told as changed, but never as the same.
+          // What shares an entry with another may be told as changed, or as new when that was forgotten, but never as the same.
           const check = (i: number, value: number): void => {
             const known = map.get(i);
             const told = note(prints, i, value, value);
             const right = known === undefined ? NEW : known === value ? SAME : CHANGED;
             if (told !== right) {
-              expect(told).toBe(CHANGED);
+              expect(told).not.toBe(SAME);
               twins++;
             }
             map.set(i, value);
@@ -85,8 +85,9 @@ describe('Fingerprints', () => {
               map.delete(i);
             }
           }
-          expect(twins).toBeLessThan(8 + map.size / 200);
-          expect(Math.abs(prints.size - map.size)).toBeLessThanOrEqual(twins);
+          const few = 8 + map.size / 200;
+          expect(twins).toBeLessThan(few);
+          expect(Math.abs(prints.size - map.size)).toBeLessThan(few);
           prints.close();
         },
       ),
