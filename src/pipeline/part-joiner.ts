@@ -1,5 +1,6 @@
 /** A key that comes in parts, of which each is an entry of a snapshot. */
 import { FormatError } from '../protocol/format-error.ts';
+import { ignoredValue } from '../protocol/rdb/ignored-value.ts';
 import type { EntryView, Flavour } from '../protocol/rdb/sink.ts';
 import { ValueDecoder } from '../protocol/rdb/value-decoder.ts';
 import type { StreamMeta, ValueKind, ValueSink } from '../protocol/rdb/value-sink.ts';
@@ -103,7 +104,7 @@ export class PartJoiner {
       this.#lost = { db, key: Buffer.from(key) };
       onUnjoined(db, this.#lost.key);
     }
-    return nowhere;
+    return ignoredValue;
   }
 }
 
@@ -211,20 +212,3 @@ class JoinedSink implements ValueSink {
     this.#onEnd();
   }
 }
-
-/** Takes a value of which nothing is written. */
-const ignore = (): void => {};
-const nowhere: ValueSink = {
-  begin: ignore,
-  element: ignore,
-  elementLength: ignore,
-  elementPart: ignore,
-  score: ignore,
-  fieldExpireAt: ignore,
-  streamEntry: ignore,
-  streamMeta: ignore,
-  streamGroup: ignore,
-  streamConsumer: ignore,
-  streamPending: ignore,
-  end: ignore,
-};

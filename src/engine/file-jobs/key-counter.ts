@@ -1,23 +1,6 @@
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import type { RdbSink } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
-
-const nothing = (): void => {};
-
-/** A value that nobody wants. */
-export const ignoredValue: ValueSink = {
-  begin: nothing,
-  element: nothing,
-  elementLength: nothing,
-  elementPart: nothing,
-  score: nothing,
-  fieldExpireAt: nothing,
-  streamEntry: nothing,
-  streamMeta: nothing,
-  streamGroup: nothing,
-  streamConsumer: nothing,
-  streamPending: nothing,
-  end: nothing,
-};
 
 /** Counts the keys of an RDB that is walked for its checksum only. */
 export class KeyCounter implements RdbSink {

@@ -1,5 +1,6 @@
 import { printable } from '../../errors/printable.ts';
 import { type Named, nameCommand } from '../../pipeline/naming.ts';
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { BigCommand } from '../../protocol/resp/big-frame.ts';
@@ -7,7 +8,6 @@ import type { CommandView } from '../../protocol/resp/command-walker.ts';
 import { decodeFile } from '../../source/file/decode-file.ts';
 import { openFileSource } from '../../source/file/file-source.ts';
 import { DecodedSink } from '../../target/file/decoded-sink.ts';
-import { ignoredValue } from './key-counter.ts';
 
 /** What stands at an offset of a file, for an error's words: the file is read again up to there. */
 export async function nameInFile(path: string, offset: number): Promise<Named> {

@@ -2,12 +2,12 @@ import { NameSet } from '../../pipeline/rules/name-set.ts';
 import { asRenamed } from '../../pipeline/rules/renaming.ts';
 import { renamedEntries } from '../../pipeline/rules/ruled-sink.ts';
 import { RuledSnapshot } from '../../pipeline/rules/ruled-snapshot.ts';
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import type { EntryView, RdbSink } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { RdbWalker } from '../../protocol/rdb/walker.ts';
 import type { Rules } from '../../rules/rules.ts';
 import { RdbWriter } from '../../target/file/rdb-writer.ts';
-import { ignoredValue } from './key-counter.ts';
 
 /**
  * Makes an RDB of what rules keep of another one. A file that names a key twice can not be loaded: of keys that come to have one name the first stays,

@@ -1,3 +1,4 @@
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import { PART_FIELD } from '../../protocol/rdb/information.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import { grammarType } from '../../protocol/rdb/types.ts';
@@ -77,7 +78,7 @@ export class RuledSnapshot implements RdbSink {
   }
 
   bigEntry(entry: EntryView): ValueSink {
-    return this.#keeps(entry) ? this.#sink.bigEntry(entry) : NOBODY;
+    return this.#keeps(entry) ? this.#sink.bigEntry(entry) : ignoredValue;
   }
 
   finish(version: number): void {
@@ -136,21 +137,3 @@ export function typeName(type: number, flavour: Flavour): TypeName {
   names[type] ??= valueKind(grammarType(type, flavour));
   return names[type];
 }
-
-const nothing = (): void => {};
-
-/** Takes a value that nobody wants. */
-const NOBODY: ValueSink = {
-  begin: nothing,
-  element: nothing,
-  elementLength: nothing,
-  elementPart: nothing,
-  score: nothing,
-  fieldExpireAt: nothing,
-  streamEntry: nothing,
-  streamMeta: nothing,
-  streamGroup: nothing,
-  streamConsumer: nothing,
-  streamPending: nothing,
-  end: nothing,
-};

@@ -1,4 +1,5 @@
 import { Crc64 } from '../../protocol/checksum/crc64.ts';
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import {
   OP_AUX,
@@ -16,8 +17,6 @@ const BLOCK_BYTES = 64 * 1024;
 const HEADER_BYTES = 16;
 /** Before that an RDB has none. */
 const CHECKSUM_SINCE = 5;
-
-const nothing = (): void => {};
 
 /**
  * Writes an RDB of what another one holds, in whole blocks that nobody changes again:
@@ -47,20 +46,7 @@ export class RdbWriter implements RdbSink {
     const end = (): void => {
       this.bigEnded = true;
     };
-    this.#value = {
-      begin: nothing,
-      element: nothing,
-      elementLength: nothing,
-      elementPart: nothing,
-      score: nothing,
-      fieldExpireAt: nothing,
-      streamEntry: nothing,
-      streamMeta: nothing,
-      streamGroup: nothing,
-      streamConsumer: nothing,
-      streamPending: nothing,
-      end,
-    };
+    this.#value = { ...ignoredValue, end };
   }
 
   header(version: number, flavour: Flavour): void {

@@ -1,4 +1,5 @@
 import type { CommandSink } from '../../protocol/command-sink.ts';
+import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import { Rebuild } from '../../protocol/rdb/rebuild.ts';
 import type { EntryView } from '../../protocol/rdb/sink.ts';
 import { mayHoldFieldExpiries, valueKind } from '../../protocol/rdb/value-kind.ts';
@@ -35,7 +36,7 @@ export function bigEntryWriter(lane: LaneWriter, entry: EntryView, options: BigE
   const { job, dialect, losses } = options;
   if (valueKind(entry.type) === 'stream' && !dialect.streams) {
     losses.entry('streams', entry);
-    return nowhere;
+    return ignoredValue;
   }
   if (mayHoldFieldExpiries(entry.type) && !dialect.fieldExpiry) losses.entry('fieldExpiries', entry);
   const key = Buffer.from(entry.keyBuf.subarray(entry.keyStart, entry.keyEnd));
@@ -52,23 +53,6 @@ export function bigEntryWriter(lane: LaneWriter, entry: EntryView, options: BigE
   rebuild.abandon = () => commands.write(Kind.PART, removeCommand(dialect), part);
   return rebuild;
 }
-
-/** Takes a value of which nothing is written. */
-const ignore = (): void => {};
-const nowhere: ValueSink = {
-  begin: ignore,
-  element: ignore,
-  elementLength: ignore,
-  elementPart: ignore,
-  score: ignore,
-  fieldExpireAt: ignore,
-  streamEntry: ignore,
-  streamMeta: ignore,
-  streamGroup: ignore,
-  streamConsumer: ignore,
-  streamPending: ignore,
-  end: ignore,
-};
 
 /** The entry is all there: its expiry, then its name. */
 function finish(
