@@ -153,6 +153,8 @@ describe('the stream', () => {
       expect(naru.eventsOf('error').length).toBeLessThan(10);
     } finally {
       clearInterval(killer);
+      // Behind the last of its answers.
+      await setup.source.call('PING');
     }
   });
 
