@@ -167,6 +167,16 @@ describe('all types, expiries and databases', () => {
     const refused = await Naru.run(options);
     expect(refused.eventsOf('error').at(-1)).toMatchObject({ code: 'TARGET_NOT_EMPTY' });
     expect(refused.eventsOf('error').at(-1)?.message).toContain('--resume');
+    const file = join(dir, 'keys');
+    writeFileSync(file, 'key\n');
+    for (const other of [
+      ['--keys-file', file],
+      ['--exclude-prefix', 'a'],
+    ]) {
+      const differs = await Naru.run([...options, '--resume', ...other]);
+      expect(differs.eventsOf('error').at(-1)).toMatchObject({ code: 'CONFIG_INVALID' });
+      expect(differs.eventsOf('error').at(-1)?.message).toContain('--keys-file or other rules');
+    }
     const resumed = await Naru.run([...options, '--resume']);
     expect(resumed.exit?.code, resumed.stdout).toBe(0);
     expect(resumed.eventsOf('started')[0]?.resumed).toBe(true);

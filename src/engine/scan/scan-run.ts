@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
@@ -7,7 +6,6 @@ import type { Topology } from '../../net/topology/topology.ts';
 import { describeEndpoint } from '../../net/url.ts';
 import { Load } from '../../source/redis/scan/load.ts';
 import { Pace } from '../../source/redis/scan/pace.ts';
-import { fileName } from '../assembly.ts';
 import { toNaruError } from '../error-event.ts';
 import type { DoneEvent, ErrorEvent, SyncEvent, WarningEvent } from '../events.ts';
 import { findTarget } from '../find-target.ts';
@@ -68,8 +66,7 @@ export class ScanRun {
     setMaxListeners(0, this.#ending.signal);
     this.#pace = new Pace(options.rateKeys, options.rateBytes);
     this.#load = new Load(options.maxLatency);
-    const name = fileName(`${describeEndpoint(options.from)}--${describeEndpoint(options.to)}`);
-    this.#state = new ScanState(path.join(options.dir, `${name}.scan.json`), () => this.#places());
+    this.#state = new ScanState(options, () => this.#places());
   }
 
   /** Reads no more; what the target holds is in the state. */
@@ -242,7 +239,8 @@ export class ScanRun {
       return await job.check(isLast);
     } catch (error) {
       const failure = toNaruError(error);
-      if (failure.code !== 'TARGET_NOT_EMPTY' || (await this.#state.load()) === undefined) throw failure;
+      const earlier = await this.#state.load().catch(() => undefined);
+      if (failure.code !== 'TARGET_NOT_EMPTY' || earlier === undefined) throw failure;
       const text = `${failure.message}, and an earlier run was interrupted: --resume goes on with that`;
       throw new NaruError(failure.code, text, failure.place);
     }
