@@ -14,8 +14,10 @@ import { Signal } from '../../spool/signal.ts';
 
 export interface LiveHost {
   endpoint(): Promise<Endpoint>;
-  /** Reads what is dirty by now. */
+  /** Reads what is dirty by now, and what the target could not take. */
   readDirty(): Promise<void>;
+  /** Keys that the target could not take when they were read. */
+  readonly held: number;
   /** The databases that hold keys by now. Rejects where the source can't be asked. */
   databases(): Promise<readonly number[]>;
   /** Reads all keys again, and has those removed that are gone. */
@@ -50,6 +52,7 @@ export class LiveLink {
   /** those that held keys at any time */
   readonly #databases: Set<number>;
   readonly #woken = new Signal();
+  readonly #begunMs: number = Date.now();
   readonly #stopping = new AbortController();
   /** since when there is something that only a comparing pass will find; and of what the pass that is under way will */
   #unsureSince: number | undefined;
@@ -127,6 +130,7 @@ export class LiveLink {
     const unsure = this.#unsureSince ?? Number.POSITIVE_INFINITY;
     const elsewhere = this.#host.elsewhereSince ?? Number.POSITIVE_INFINITY;
     const since = Math.min(sinceMs, unsure, this.#comparingSince ?? unsure, elsewhere);
+    if (this.#host.held > 0) return Math.min(since, this.#begunMs);
     return since === Number.POSITIVE_INFINITY ? undefined : since;
   }
 
@@ -155,7 +159,7 @@ export class LiveLink {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#unsureSince !== undefined) {
       await this.#compare(this.#unsureSince);
-    } else if (this.dirty.size > 0) {
+    } else if (this.dirty.size > 0 || this.#host.held > 0) {
       await this.#readDirty();
     } else if (this.#follower.way === 'passes' && this.#syncMark !== undefined) {
       await delay(PASS_EVERY_MS, this.#stopping.signal).catch(() => {});
@@ -183,10 +187,21 @@ export class LiveLink {
   /** Databases may be new by now. One that is empty may still be full at the target. */
   async #place(): Promise<void> {
     const fits = await this.dirty.place(async () => {
-      for (const db of await this.#host.databases().catch(() => [])) this.#databases.add(db);
+      for (const db of await this.#askDatabases()) this.#databases.add(db);
       return [...this.#databases];
     });
-    if (!fits) this.#unsure();
+    if (!fits) this.#unsure(this.#begunMs);
+  }
+
+  /** A database that is not known of by now would be overlooked. */
+  async #askDatabases(): Promise<readonly number[]> {
+    try {
+      return await this.#host.databases();
+    } catch {
+      this.#unsure(this.#begunMs);
+      this.#woken.wake();
+      return [];
+    }
   }
 
   #placeNow(): void {
@@ -194,8 +209,8 @@ export class LiveLink {
     void this.#place();
   }
 
-  #unsure(): void {
-    this.#unsureSince ??= Date.now();
+  #unsure(sinceMs: number = Date.now()): void {
+    this.#unsureSince = Math.min(this.#unsureSince ?? sinceMs, sinceMs);
   }
 
   #lookForSync(): void {
@@ -205,10 +220,10 @@ export class LiveLink {
     }
     if (this.#asksForMark) return;
     this.#asksForMark = true;
-    const begun = Date.now();
     this.#follower.caughtUp().then(
       () => {
-        this.#syncMark = begun;
+        // What it told has the time of the telling, which is later than the change.
+        this.#syncMark = Date.now();
         this.#woken.wake();
       },
       () => {
@@ -233,7 +248,8 @@ export class LiveLink {
   }
 
   #dirty(db: number | undefined, buf: Buffer, start: number, end: number): void {
-    if (!this.dirty.add(db, buf, start, end)) this.#unsure();
+    // With too many the times of all of them are forgotten.
+    if (!this.dirty.add(db, buf, start, end)) this.#unsure(this.#begunMs);
     // While keys are walked nobody else does, and those that are told then are read between the others.
     if (db === undefined) this.#placing ??= setTimeout(() => this.#placeNow(), GATHER_MS);
     this.#woken.wake();

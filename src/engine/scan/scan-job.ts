@@ -275,7 +275,13 @@ export class ScanJob implements LiveMember {
   async #follow(parts: ScanAssembly, { databases }: SourceFacts, run: LiveRun): Promise<void> {
     const live = await LiveLink.begin(this.#options, this.#walks, databases, {
       endpoint: () => this.#host.endpoint(),
-      readDirty: () => parts.link.readDirty(),
+      readDirty: async () => {
+        await parts.link.readDirty();
+        if (parts.link.held.count > 0) await this.#rereadHeld(parts);
+      },
+      get held() {
+        return parts.link.held.count;
+      },
       databases: async () => readDatabases(await this.#asker.open()),
       compare: () => this.#compare(parts, run),
       get elsewhereSince() {

@@ -183,7 +183,8 @@ export class ScanLink {
     const dirty = this.#dirty;
     for (const db of dirty?.databases ?? []) {
       await this.#select(db);
-      for (let left = dirty?.waiting(db) ?? 0; left > 0; ) {
+      // Too many make it forget all of them.
+      for (let left = dirty?.waiting(db) ?? 0; left > 0 && (dirty?.waiting(db) ?? 0) > 0; ) {
         left -= this.#takeDirty(left);
         await this.#until(() => this.#reader.queue.takesMore, false);
       }
