@@ -141,6 +141,7 @@ export class ScanRun {
       this.#ending.signal,
     );
     this.#target = await findTarget(this.#options, this.#ending.signal);
+    this.#state.at(this.#nodes.topology);
     await this.#loadState();
     this.#links = this.#nodes.newPlaces().map((place) => this.#linkAt(place));
     if (this.#failure !== undefined) throw this.#failure;
@@ -154,8 +155,8 @@ export class ScanRun {
       throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
     }
     this.#earlier = await this.#state.load();
-    if (this.#earlier === undefined)
-      this.#warn('NOTHING_TO_RESUME', 'No state of an earlier run is in --dir: it begins anew.');
+    if (!this.#earlier?.size)
+      this.#warn('NOTHING_TO_RESUME', 'No state in --dir that holds (slots may have moved): it begins anew.');
   }
 
   #linkAt(place: SourcePlace): Link {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { ruleSpecs } from '../../config/rules-of-options.ts';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
+import { describeSlots, type Topology } from '../../net/topology/topology.ts';
 import { describeEndpoint } from '../../net/url.ts';
 import type { ScanPlace } from '../../source/redis/scan/batch.ts';
 import { fileName } from '../assembly.ts';
@@ -18,6 +19,8 @@ interface StateText {
   version: 1;
   /** which keys are read, and what becomes of them */
   of: string;
+  /** of a cluster: whose the slots were when the run began */
+  slots: string;
   links: Record<string, LinkState>;
 }
 
@@ -28,6 +31,7 @@ const EVERY_MS = 1000;
 export class ScanState {
   readonly #path: string;
   readonly #of: string;
+  #slots = '';
   readonly #read: () => ReadonlyMap<string, LinkState>;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -41,10 +45,18 @@ export class ScanState {
     this.#read = read;
   }
 
-  /** What an earlier run left; undefined: nothing. Rejects with NaruError FILE_UNREADABLE, CONFIG_INVALID where it read other keys. */
+  /** The source as it is now, at the beginning. */
+  at({ kind, nodes }: Topology): void {
+    if (kind !== 'cluster') return;
+    const owners = nodes.filter(({ slots }) => slots.length > 0);
+    this.#slots = owners.map(({ id, slots }) => `${id} ${describeSlots(slots)}`).join('; ');
+  }
+
+  /** What an earlier run left, without its places where slots have moved since: a cursor says nothing of keys that came. undefined: nothing. Rejects with NaruError FILE_UNREADABLE, CONFIG_INVALID where it read other keys. */
   async load(): Promise<ReadonlyMap<string, LinkState> | undefined> {
     const text = await this.#readText();
-    if (text === undefined || text.of === this.#of) return text && new Map(Object.entries(text.links));
+    if (text === undefined) return undefined;
+    if (text.of === this.#of) return new Map(text.slots === this.#slots ? Object.entries(text.links) : []);
     const why = `resume: the run that left ${this.#path} had another --keys-file or other rules, so its place means nothing here; give the same, or begin anew without it`;
     throw new NaruError('CONFIG_INVALID', why, { side: 'config' });
   }
@@ -87,7 +99,12 @@ export class ScanState {
   }
 
   async #write(): Promise<void> {
-    const text: StateText = { version: 1, of: this.#of, links: Object.fromEntries(this.#read()) };
+    const text: StateText = {
+      version: 1,
+      of: this.#of,
+      slots: this.#slots,
+      links: Object.fromEntries(this.#read()),
+    };
     const draft = `${this.#path}.new`;
     try {
       await writeFile(draft, `${JSON.stringify(text)}\n`, { mode: 0o600, flush: true });
