@@ -90,7 +90,11 @@ export class HeldKeys {
   /** Holds a key; the buffer is copied. One that is held has a value already, or will have, that is newer than the stream's present place. */
   hold(db: number, key: Buffer, since: number): void {
     const name = nameOf(db, key);
-    if (this.#held.has(name)) return;
+    const known = this.#held.get(name);
+    if (known !== undefined) {
+      known.since = Math.min(known.since, since);
+      return;
+    }
     const sinceMs = Date.now();
     this.#held.set(name, { db, key: Buffer.from(key), value: undefined, since, sinceMs, until: UNREAD });
     this.#unread++;
