@@ -68,6 +68,15 @@ async function crashInRewrite(server: RedisServer): Promise<void> {
   await server.call('CONFIG', 'SET', 'rdb-key-save-delay', '0');
 }
 
+/** How often the files tell a time (keys and values hold "#TS:1"): the server does so in each second with writes, so it depends on its pace. */
+const annotationsIn = (dir: string): number =>
+  readdirSync(dir)
+    .filter((name) => name.endsWith('.aof'))
+    .reduce(
+      (sum, name) => sum + (readFileSync(join(dir, name), 'latin1').match(/^#TS:\d{10}\r$/gm)?.length ?? 0),
+      0,
+    );
+
 describe('decodeFile', () => {
   it('gives all that several increments hold, in order', async () => {
     const server = await started(aofServer({ 'aof-use-rdb-preamble': 'no' }));
@@ -115,7 +124,7 @@ describe('decodeFile', () => {
     }
     expect((await decode(folder(server), 4e9)).end).toMatchObject({
       end: { stoppedAt: undefined },
-      timestamps: 3,
+      timestamps: annotationsIn(folder(server)),
     });
   });
 
