@@ -39,9 +39,18 @@ export async function checkDatabases(
 ): Promise<void> {
   const rules = compileRules(options);
   if (rules === undefined || !rules.mapsDbs) return;
+  const { kind, databases = 1, nodes } = target;
+  if ((kind === 'cluster' || kind === 'proxy') && databases === 1) {
+    // A proxy may hang up at a SELECT, which nobody could tell from an outage.
+    const wrong = [...rules.mappedDbs].find(([, db]) => db !== 0);
+    if (wrong !== undefined) throw missing(...wrong, `a ${kind} has one`);
+    return;
+  }
   const { to, toTls: tls = {}, connectTimeout: timeoutMs } = options;
-  const endpoint = { ...nodeEndpoint(to, target.nodes[0] as TopologyNode), db: 0 };
-  const client = await openClient(endpoint, { tls, timeoutMs, side: 'target', signal });
+  const client = await openClient(
+    { ...nodeEndpoint(to, nodes[0] as TopologyNode), db: 0 },
+    { tls, timeoutMs, side: 'target', signal, ...(kind === 'proxy' && { clientName: '' }) },
+  );
   try {
     await refuseMissing(client, rules);
   } finally {
@@ -49,16 +58,21 @@ export async function checkDatabases(
   }
 }
 
+/** The same where somebody is connected already. */
 export async function refuseMissing(client: RespClient, rules: Rules): Promise<void> {
   for (const [from, db] of rules.mappedDbs) {
-    // It is always there, and a proxy may know no SELECT.
+    // It is always there.
     if (db === 0) continue;
     try {
       await client.call('SELECT', db);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
-      const text = `Database ${from} is mapped to ${db}, which the target does not have: ${error.text}`;
-      throw new NaruError('CONFIG_INVALID', text, { side: 'target' });
+      throw missing(from, db, error.text);
     }
   }
+}
+
+function missing(from: number, db: number, why: string): NaruError {
+  const text = `Database ${from} is mapped to ${db}, which the target does not have: ${why}`;
+  return new NaruError('CONFIG_INVALID', text, { side: 'target' });
 }

@@ -127,15 +127,21 @@ export class TargetKeys {
     );
   }
 
-  /** Removes the keys that the rules have, or would have, put there: those of all databases of the source, or of one. */
+  /**
+   * Removes the keys that the rules have, or would have, put there: those of all databases of the source, or of one. Rejects with FLUSH_REFUSED where
+   * these can not be told.
+   */
   async removeMigrated(ofDb: number | undefined, written: WrittenNames | undefined): Promise<void> {
     const rules = this.#options.rules as Rules;
-    await this.eachInAll(async (db, names, client) => {
+    const removed = this.eachInAll(async (db, names, client) => {
       const types = await this.#typesOf(client, names);
       const gone = names.filter(
         (name, i) => written?.has(db, name, ofDb) ?? this.#covers(rules, db, name, ofDb, types[i]),
       );
       await Promise.all(gone.map((name) => removeKey(client, name)));
+    });
+    await removed.catch((error: unknown) => {
+      throw isNaruError(error) && error.code === 'SWEEP_IMPOSSIBLE' ? behindProxy(error) : error;
     });
   }
 
@@ -241,6 +247,12 @@ function notTold(): NaruError {
   const text =
     'The source was flushed, and which keys of the target were its can not be told any more: rules rename by an expression or a function, or bring databases together, and more than two million names were written';
   return new NaruError('FLUSH_REFUSED', text, { side: 'source' });
+}
+
+function behindProxy(cause: NaruError): NaruError {
+  const text =
+    'The source was flushed, and the target is a proxy that does not let its keys be looked for: remove what was migrated at the servers behind it';
+  return new NaruError('FLUSH_REFUSED', text, { side: 'source' }, { cause });
 }
 
 function notInvertible(): NaruError {
