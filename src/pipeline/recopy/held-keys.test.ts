@@ -80,6 +80,50 @@ describe('keys that are held', () => {
     expect(keys.size).toBe(0);
   });
 
+  /** Held by the command at 10, written at 50, held again by the one at 60, written at 70 with another value. */
+  function writtenTwice(): HeldKeys {
+    const keys = heldTo50();
+    written(keys, 50);
+    keys.hold(0, key, 60);
+    keys.read(keys.toRead(9)[0] as HeldKey, { payload: Buffer.alloc(9), expireAtMs: -1 }, 70);
+    written(keys, 70);
+    return keys;
+  }
+
+  it('go on with the newest of two values that were written, from the first command that they were held for', () => {
+    const keys = writtenTwice();
+    expect(keys.bytes).toBe(16);
+    keys.restart(40);
+    expect([keys.size, keys.bytes, keys.since, keys.last]).toEqual([1, 9, 10, 70]);
+    expect(written(keys, 69)).toEqual([]);
+    expect(written(keys, 70)).toEqual([70]);
+    keys.acked(71, false, 71);
+    expect([keys.bytes, keys.since]).toEqual([0, Number.POSITIVE_INFINITY]);
+    const behind = writtenTwice();
+    behind.restart(55);
+    expect([behind.size, behind.bytes, behind.since]).toEqual([1, 9, 55]);
+  });
+
+  it('that wait for a newer value are right only up to the first command that they were held for', () => {
+    const keys = heldTo50();
+    written(keys, 50);
+    keys.hold(0, key, 60);
+    expect(keys.since).toBe(10);
+    keys.restart(40);
+    expect([keys.size, keys.unread, keys.bytes, keys.since]).toEqual([1, 1, 0, 10]);
+    keys.hold(0, key, 5);
+    keys.hold(0, key, 8);
+    expect(keys.since).toBe(5);
+  });
+
+  it('are not right from where the stream goes on: what comes before their command is not applied either', () => {
+    const keys = heldTo50();
+    keys.restart(5);
+    expect(keys.since).toBe(5);
+    keys.restart(20);
+    expect(keys.since).toBe(5);
+  });
+
   it('are held in the other database too when the two are swapped', () => {
     const keys = heldTo50();
     keys.mirror(0, 3);

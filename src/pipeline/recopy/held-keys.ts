@@ -18,9 +18,14 @@ export interface HeldKey extends KeyPlace {
   /** spool offset of the command that it is held for: before that the target is right */
   since: number;
   /** when that began, ms since 1970 */
-  readonly sinceMs: number;
+  sinceMs: number;
   /** spool offset up to which the value holds all of the stream; Infinity: it is not read yet */
   until: number;
+}
+
+interface Written {
+  readonly held: HeldKey;
+  readonly doneBehind: number;
 }
 
 const UNREAD = Number.POSITIVE_INFINITY;
@@ -34,7 +39,7 @@ const UNREAD = Number.POSITIVE_INFINITY;
 export class HeldKeys {
   readonly #held = new Map<string, HeldKey>();
   /** What was written, and the offset behind which the target has to acknowledge that. */
-  #written: { held: HeldKey; doneBehind: number }[] = [];
+  #written: Written[] = [];
   /** What the target has acknowledged, as long as it may come back without it. */
   #past: { place: KeyPlace; since: number; doneBehind: number }[] = [];
   #unread = 0;
@@ -177,7 +182,7 @@ export class HeldKeys {
     if (this.#written.length === 0) return;
     this.#written = this.#written.filter(({ held, doneBehind }) => {
       if (doneBehind >= offset && !all) return true;
-      this.#bytes -= bytesOf(held.value as KeyValue);
+      this.#bytes -= bytesOf(held.value);
       const { db, key, since } = held;
       if (doneBehind >= forGood) this.#past.push({ place: { db, key }, since, doneBehind });
       return false;
@@ -192,30 +197,39 @@ export class HeldKeys {
     });
     const written = this.#written;
     this.#written = [];
-    for (const { held, doneBehind } of written) {
-      const name = nameOf(held.db, held.key);
-      // What it is held for now may lie before `offset`, and its value will be the newer one.
-      if (doneBehind < offset || this.#held.has(name)) {
-        this.#bytes -= bytesOf(held.value as KeyValue);
-        continue;
-      }
+    for (const each of written) this.#holdAgain(each, offset);
+    // Commands that come again before the one that a key is held for are not applied to it either.
+    for (const held of this.#held.values()) held.since = Math.min(held.since, offset);
+  }
+
+  /** Of several values of a key the newest counts: what it was held for the last time may not be met again. */
+  #holdAgain({ held, doneBehind }: Written, offset: number): void {
+    const name = nameOf(held.db, held.key);
+    const other = this.#held.get(name);
+    const counts = doneBehind >= offset && (other === undefined || other.until <= held.until);
+    if (counts) {
       this.#held.set(name, held);
       this.#due = Math.min(this.#due, held.until);
     }
+    const [kept, dropped] = counts ? [held, other] : [other, held];
+    this.#bytes -= bytesOf(dropped?.value);
+    if (kept === undefined || dropped === undefined || doneBehind < offset) return;
+    kept.since = Math.min(kept.since, dropped.since);
+    kept.sinceMs = Math.min(kept.sinceMs, dropped.sinceMs);
   }
 
   /** A target that can not go back: what it has not acknowledged is read anew. */
   readAgain(): void {
     for (const { held } of this.#written) {
-      this.#bytes -= bytesOf(held.value as KeyValue);
+      this.#bytes -= bytesOf(held.value);
       this.hold(held.db, held.key, held.since);
     }
     this.#written = [];
   }
 }
 
-function bytesOf({ payload }: KeyValue): number {
-  return payload?.length ?? 0;
+function bytesOf(value: KeyValue | undefined): number {
+  return value?.payload?.length ?? 0;
 }
 
 function nameOf(db: number, key: Buffer): string {
