@@ -35,11 +35,21 @@ export class History {
     this.#first = 0;
   }
 
-  /** Forgets what is before a spool offset. Returns from where the spool is needed; Infinity: nothing is known. */
-  forget(before: number): number {
-    while ((this.#known[this.#first]?.offset ?? Number.POSITIVE_INFINITY) < before) this.#first++;
+  /** What follows the last checkpoint up to a place is acknowledged without one, since it had no effect: whoever shows that one has this too. */
+  passed(place: Place): void {
+    const last = this.#known.at(-1);
+    if (last !== undefined) this.#known[this.#known.length - 1] = { ...last, ...place };
+  }
+
+  /**
+   * Forgets what is older than the checkpoint that a target shows which has everything before a spool offset; and whatever lies before `least`. Returns from
+   * where the spool is needed; Infinity: nothing is known.
+   */
+  forget(before: number, least: number): number {
+    const from = (at: number): number => this.#known[at]?.offset ?? Number.POSITIVE_INFINITY;
+    while (from(this.#first) < least || from(this.#first + 1) <= before) this.#first++;
     this.#tidy();
-    return this.#known[this.#first]?.offset ?? Number.POSITIVE_INFINITY;
+    return from(this.#first);
   }
 
   /**

@@ -103,6 +103,7 @@ export class OneNodeSide implements TargetSide {
         ...listener,
         onAcked: (offset, db, checkpointed) => {
           if (checkpointed) this.#past.add({ offset, db }, this.#target.counters);
+          else this.#past.passed({ offset, db });
           listener.onAcked(offset, db, checkpointed);
         },
         onRefused: (offset, text) => this.#refused.push([offset, text]),
@@ -114,7 +115,7 @@ export class OneNodeSide implements TargetSide {
 
   begin(exact: boolean): void {
     this.#target.attach((this.#client as RespClient).connection, exact, 0, 0);
-    this.#replicas.begin(this.#hasReplicas);
+    this.#replicas.begin(this.#hasReplicas, 0);
   }
 
   settled(): Promise<void> {
@@ -141,7 +142,7 @@ export class OneNodeSide implements TargetSide {
     this.#replicas.acked(offset);
     const kept = offset - Math.min(spoolMemory, spoolMax) / KEPT_OF_MEMORY;
     const least = offset - spoolMax / KEPT_OF_DISK;
-    const needed = this.#past.forget(Math.max(Math.min(kept, this.#replicas.durableTo), least));
+    const needed = this.#past.forget(Math.min(kept, this.#replicas.durableTo), least);
     return Math.min(this.#refusals.releasable(offset), needed);
   }
 
@@ -161,7 +162,8 @@ export class OneNodeSide implements TargetSide {
     const place = this.#placeOf(connection, () =>
       parts.acker.restartPlace(checkpoint, exact, (offset) => this.#goBack(parts, offset)),
     );
-    this.#hasReplicas = back.hasReplicas;
+    // One that has just taken over has none for a while.
+    this.#hasReplicas ||= back.hasReplicas;
     // What the target did without our knowing when may have come too late for a key that expired there.
     const unsure = parts.recopier !== undefined && parts.pump.phase === 'stream';
     if (refused || unsure) this.#refusals.look(parts.acker.acked, place.offset);
@@ -204,7 +206,7 @@ export class OneNodeSide implements TargetSide {
     pump.restart(from.offset, from.db, place.offset);
     spool.release(from.offset);
     this.#target.attach(connection, exact, place.offset, place.db);
-    this.#replicas.begin(this.#hasReplicas);
+    this.#replicas.begin(this.#hasReplicas, place.offset);
   }
 
   /** The target may break even now: then it has to show that it still holds what it acknowledged. */

@@ -7,23 +7,33 @@ const AGAIN_MS = 1000;
 const SETTLED_MS = 10_000;
 const LOOK_MS = 20;
 
-/** Up to where the replicas of a target of one server have what it acknowledged, asked on a connection of its own. Counted in spool offsets. */
+/**
+ * Up to where the replicas of a target of one server have what it acknowledged, asked on a connection of its own. Places are spool offsets;
+ * acknowledgements are numbered beside that, since keys that are copied again can be written at a place that was acknowledged before.
+ */
 export class TargetReplicas {
   readonly #open: () => Promise<RespClient>;
-  #lane: { -readonly [name in keyof WatchedLane]: WatchedLane[name] } = { answered: 0, answeredTo: 0 };
+  /** the acknowledgements so far, and the place of the last one */
+  readonly #lane: { -readonly [name in keyof WatchedLane]: WatchedLane[name] } = {
+    answered: 0,
+    answeredTo: 0,
+  };
   #watch: ReplicaWatch | undefined;
   #ending: AbortController | undefined;
-  /** up to where they had it when they were last asked */
+  /** the same, as far as they had it when they were last asked */
   #durable = 0;
+  #durableTo = 0;
 
   /** `open` connects to the server that is written to. */
   constructor(open: () => Promise<RespClient>) {
     this.#open = open;
   }
 
-  /** A server is written to, behind what it has by now; `has`: it has replicas. */
-  begin(has: boolean): void {
+  /** A server is written to that holds what stands before `offset`, and maybe less than it had acknowledged; `has`: it has replicas. */
+  begin(has: boolean, offset: number): void {
     this.close();
+    this.acked(offset);
+    this.#durableTo = Math.min(this.#durableTo, offset);
     if (!has) return;
     const ending = new AbortController();
     this.#ending = ending;
@@ -32,7 +42,7 @@ export class TargetReplicas {
   }
 
   acked(offset: number): void {
-    this.#lane.answered = offset;
+    this.#lane.answered++;
     this.#lane.answeredTo = offset;
     this.#watch?.look();
   }
@@ -40,24 +50,36 @@ export class TargetReplicas {
   /** Spool offset before which the replicas have everything; where there are none, or nobody can tell, what is acknowledged. */
   get durableTo(): number {
     if (this.#ending === undefined) return this.#lane.answeredTo;
-    this.#durable = Math.max(this.#durable, this.#watch?.durableTo ?? 0);
-    return this.#durable;
+    this.#note();
+    return this.#durableTo;
   }
 
   /** Resolves when they have everything, after ten seconds, or at the next `close`. */
   async settled(): Promise<void> {
     const signal = this.#ending?.signal;
     const late = performance.now() + SETTLED_MS;
-    while (signal?.aborted === false && this.durableTo < this.#lane.answeredTo && performance.now() < late) {
+    while (signal?.aborted === false && this.#lacks && performance.now() < late) {
       await delay(LOOK_MS, signal).catch(() => {});
     }
   }
 
   close(): void {
+    this.#note();
     this.#ending?.abort();
     this.#ending = undefined;
     this.#watch?.close();
     this.#watch = undefined;
+  }
+
+  get #lacks(): boolean {
+    this.#note();
+    return this.#durable < this.#lane.answered;
+  }
+
+  #note(): void {
+    if (this.#watch === undefined) return;
+    this.#durable = Math.max(this.#durable, this.#watch.durable);
+    this.#durableTo = Math.max(this.#durableTo, this.#watch.durableTo);
   }
 
   async #keepWatching(signal: AbortSignal): Promise<void> {
@@ -75,14 +97,16 @@ export class TargetReplicas {
       return;
     }
     // What was acknowledged before is not known to be with the replicas.
-    const { answered } = this.#lane;
-    this.acked(this.#durable);
+    const lane = { ...this.#lane };
+    Object.assign(this.#lane, { answered: this.#durable, answeredTo: this.#durableTo });
     const watch = new ReplicaWatch(client, this.#lane, () => {});
+    Object.assign(this.#lane, lane);
     this.#watch = watch;
-    this.acked(answered);
+    watch.look();
     await client.connection.closed;
-    this.#durable = Math.max(this.#durable, watch.durableTo);
     watch.close();
-    if (this.#watch === watch) this.#watch = undefined;
+    if (this.#watch !== watch) return;
+    this.#note();
+    this.#watch = undefined;
   }
 }

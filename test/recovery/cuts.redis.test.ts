@@ -2,7 +2,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { compare } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
 import { Random } from '../support/random.ts';
-import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { fillBig } from './big.ts';
 import { Rig, tallied, tally, tallyOf } from './rig.ts';
@@ -86,11 +85,7 @@ describe('the connection from the source breaks again and again', () => {
     for (let cut = 0; cut < 20; cut++) await rig.cutSource(random, 60_000);
     await writer.stop();
     // No lag would be told of a link that is away, too.
-    await until('all to be acknowledged', async () => {
-      const info = await rig.source.info('replication');
-      const acked = /offset=(\d+)/.exec(info.get('slave0') ?? '')?.[1] ?? -1;
-      return Number(acked) >= Number(info.get('master_repl_offset'));
-    });
+    await rig.acknowledged();
     expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
     expect((await rig.source.info('stats')).get('sync_full')).toBe('1');
     await expectEqual(counted.count);
