@@ -102,6 +102,11 @@ export class LiveLink {
     return live;
   }
 
+  /** Those that held keys at any time. */
+  get databases(): readonly number[] {
+    return [...this.#databases];
+  }
+
   /** Keys (latin1) that have to be read again, and since when; `db` undefined: in all databases. */
   put(db: number | undefined, keys: ReadonlyMap<string, number>): void {
     for (const each of db === undefined ? this.#databases : [db]) this.dirty.put(each, keys);

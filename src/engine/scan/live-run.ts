@@ -6,13 +6,16 @@ import type { Batch } from '../../source/redis/scan/batch.ts';
 import { Fingerprints } from '../../source/redis/scan/fingerprints.ts';
 import type { ScanMemory } from '../../source/redis/scan/memory.ts';
 import { fileName } from '../assembly.ts';
+import { SharedNames } from './shared-names.ts';
 import { type SlotReader, SlotReaders } from './slot-readers.ts';
 import { Sweeper } from './sweeper.ts';
 
 /** A link, as far as the others have to do with it. */
 export interface LiveMember extends SlotReader {
-  /** Keys that wait to be read. */
-  readonly dirty: number;
+  /** No key waits to be read, and none will for what the link itself has removed. */
+  readonly isQuiet: boolean;
+  /** The databases of its node that held keys at any time. */
+  readonly databases: readonly number[];
 }
 
 export interface LiveRunOptions {
@@ -37,6 +40,9 @@ const END_MS = 50;
 /** What the links of a scan that follows changes have in common: what each key was when it was read last, and who reads it. */
 export class LiveRun {
   readonly memory: ScanMemory;
+  readonly #prints: Fingerprints;
+  /** undefined: each key has a name of its own at the target */
+  readonly #names: SharedNames | undefined;
   readonly #members: readonly LiveMember[];
   readonly #sweeper: Sweeper;
   readonly #readers: SlotReaders | undefined;
@@ -50,9 +56,13 @@ export class LiveRun {
     this.#sweeper = sweeper;
     this.#signal = signal;
     const file = path.join(options.dir, `${fileName(name)}.prints`);
-    const prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
+    this.#prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
+    const { rules } = sweeper;
+    if (rules === undefined ? run.merged : rules.renames || rules.mergesDbs)
+      this.#names = new SharedNames(this.#prints, rules);
     this.memory = {
-      prints,
+      prints: this.#names ?? this.#prints,
+      sharesNames: this.#names !== undefined,
       keptThere: (db, buf, start, end) => sweeper.keptThere(db, buf, start, end),
       taken: (db, buf, start, end) => sweeper.taken(db, buf, start, end),
     };
@@ -78,7 +88,7 @@ export class LiveRun {
   }
 
   close(): void {
-    this.memory.prints.close();
+    this.#prints.close();
   }
 
   /** Has all keys looked for at the source that the target has. Rejects with NaruError. */
@@ -108,7 +118,7 @@ export class LiveRun {
   /** A link has read all that it was told: resolves to whether all others have too, else it has to look once more. Rejects when the run ends. */
   async mayEnd(member: LiveMember): Promise<boolean> {
     this.#atEnd.add(member);
-    const isQuiet = this.elsewhereSince === undefined && this.#members.every(({ dirty }) => dirty === 0);
+    const isQuiet = this.elsewhereSince === undefined && this.#members.every((each) => each.isQuiet);
     this.#over ||= isQuiet && this.#atEnd.size === this.#members.length;
     if (!this.#over) await delay(END_MS, this.#signal);
     this.#atEnd.delete(member);
@@ -116,10 +126,15 @@ export class LiveRun {
   }
 
   /** `db` undefined: in all databases. */
-  readAgain(db: number | undefined, keys: readonly Buffer[]): void {
-    const now = Date.now();
-    if (this.#readers === undefined) this.#members[0]?.readAgain(db, namesOf(keys, now));
-    else for (const key of keys) this.#readers.give(db, key, now);
+  readAgain(db: number | undefined, keys: readonly Buffer[], sinceMs: number = Date.now()): void {
+    if (this.#readers === undefined) this.#members[0]?.readAgain(db, namesOf(keys, sinceMs));
+    else for (const key of keys) this.#readers.give(db, key, sinceMs);
+  }
+
+  /** The target has removed what these keys are there: others of the same names are read again, and written. */
+  removed(member: LiveMember, db: number, keys: readonly Buffer[], sinceMs: number): void {
+    for (const [of, others] of this.#names?.others(member.databases, db, keys) ?? [])
+      if (others.length > 0) this.readAgain(of, others, sinceMs);
   }
 }
 

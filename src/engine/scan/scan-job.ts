@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
-import { isNaruError, NaruError } from '../../errors/errors.ts';
-import { mayComeBack } from '../../errors/silence.ts';
+import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
 import type { RespClient } from '../../net/client.ts';
 import type { Rules } from '../../rules/rules.ts';
@@ -23,17 +22,16 @@ import { Transfer } from '../transfer.ts';
 import { FunctionCopier } from './copy-functions.ts';
 import { type Counted, KeyCount } from './key-count.ts';
 import { LiveLink } from './live-link.ts';
+import { LiveReads } from './live-reads.ts';
 import type { LiveMember, LiveRun } from './live-run.ts';
 import { readFileKeys, walkAll } from './read-keys.ts';
 import { assembleScan, type ScanAssembly } from './scan-assembly.ts';
-import { readDatabases, readSourceFacts, type SourceFacts } from './scan-facts.ts';
+import { readSourceFacts, type SourceFacts } from './scan-facts.ts';
 import type { ScanHost } from './scan-host.ts';
 import type { LinkState } from './scan-state.ts';
 
 /** A key that can't be written now is read again after this. */
 const HELD_MS = 300;
-/** A question to a source that is lost is asked again after this. */
-const ASK_AGAIN_MS = 200;
 
 /**
  * Everything for one node that is scanned. Two things go on at once: reading, one walk after the other, and the pump's loop, which moves what
@@ -194,6 +192,7 @@ export class ScanJob implements LiveMember {
             `Another process answers for ${this.#host.node}: its keys are read anew.`,
           ),
         onElsewhere: (db, key, sinceMs) => live?.elsewhere(db, key, sinceMs),
+        onRemoved: (db, keys, sinceMs) => live?.removed(this, db, keys, sinceMs),
       },
       target: {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
@@ -273,31 +272,22 @@ export class ScanJob implements LiveMember {
   // ---- following changes
 
   async #follow(parts: ScanAssembly, { databases }: SourceFacts, run: LiveRun): Promise<void> {
-    const live = await LiveLink.begin(this.#options, this.#walks, databases, {
+    const reads = new LiveReads({
+      link: parts.link,
+      run,
+      member: this,
+      asker: this.#asker,
+      transfer: this.#transfer,
+      walks: this.#walks,
+      signal: this.#connecting.signal,
       endpoint: () => this.#host.endpoint(),
-      readDirty: async () => {
-        await parts.link.readDirty();
-        if (parts.link.held.count > 0) await this.#rereadHeld(parts);
-      },
-      get held() {
-        return parts.link.held.count;
-      },
-      databases: async () => readDatabases(await this.#asker.open()),
-      compare: () => this.#compare(parts, run),
-      get elsewhereSince() {
-        return run.elsewhereSince;
-      },
-      mayEnd: () => run.mayEnd(this),
+      rereadHeld: () => this.#rereadHeld(parts),
+      copyFunctions: (client) => this.#copyFunctions(parts, client),
       onSynced: () => {
         if (!this.synced) this.#host.onSynced();
       },
-      onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
-      onReconnected: () => {
-        this.#transfer.waiting = undefined;
-      },
-      onFailure: (error) => this.#transfer.fail(error),
-      warn: (code, message) => this.#transfer.warn(code, message),
     });
+    const live = await LiveLink.begin(this.#options, this.#walks, databases, reads);
     this.#live = live;
     parts.link.follow(live.dirty);
     if (this.#stopping) live.stop();
@@ -308,30 +298,6 @@ export class ScanJob implements LiveMember {
     live.nudge();
     await live.run();
     await this.#rereadHeld(this.#parts as ScanAssembly);
-  }
-
-  /** Databases may be new by now. */
-  async #compare(parts: ScanAssembly, run: LiveRun): Promise<void> {
-    const databases = await this.#asking(async (client) => (await readSourceFacts(client)).databases);
-    await walkAll(parts.link, databases, this.#walks, undefined);
-    // What is removed must not come behind.
-    await this.#rereadHeld(parts);
-    await this.#asking((client) => this.#copyFunctions(parts, client));
-    await run.sweep();
-    await parts.link.readDirty();
-    await this.#rereadHeld(parts);
-  }
-
-  /** Whoever reads from the source gives up where it does not come back. */
-  async #asking<T>(ask: (client: RespClient) => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await ask(await this.#asker.open());
-      } catch (error) {
-        if (!isNaruError(error) || !mayComeBack(error)) throw error;
-        await delay(ASK_AGAIN_MS, this.#connecting.signal);
-      }
-    }
   }
 
   get isFollowing(): boolean {
@@ -349,8 +315,12 @@ export class ScanJob implements LiveMember {
     return this.#host.masterId();
   }
 
-  get dirty(): number {
-    return this.#live?.dirty.size ?? 0;
+  get isQuiet(): boolean {
+    return (this.#live?.dirty.size ?? 0) === 0 && this.#parts?.link.removes !== true;
+  }
+
+  get databases(): readonly number[] {
+    return this.#live?.databases ?? [];
   }
 
   readAgain(db: number | undefined, keys: ReadonlyMap<string, number>): boolean {

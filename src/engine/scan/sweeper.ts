@@ -82,6 +82,11 @@ export class Sweeper {
     return sweeper;
   }
 
+  /** undefined: nothing has another name at the target */
+  get rules(): Rules | undefined {
+    return this.#rules;
+  }
+
   /** As in ScanMemory. A key that the target had before the run began is its own for ever, where `--on-conflict` says so. */
   keptThere(db: number, buf: Buffer, start: number, end: number): boolean {
     const { onConflict } = this.#options;

@@ -27,6 +27,8 @@ export class Batch {
   place: ScanPlace | undefined;
   /** keys that somebody else has to read */
   readonly strays: Buffer[] = [];
+  /** keys whose removal was written, where others may have their names in the target */
+  readonly removed: Buffer[] = [];
   /** what is read takes the place of whatever the target holds, and what is gone is removed there */
   again = false;
 
@@ -82,6 +84,7 @@ export class Batch {
   clear(): void {
     this.ends.length = 0;
     this.strays.length = 0;
+    this.removed.length = 0;
     this.sizes.length = 0;
     this.units.length = 0;
     this.asked = 0;

@@ -87,5 +87,6 @@ export class Dumped {
     if (!again || this.#memory?.prints.has(db, arena, start, end) === false) return;
     this.#memory?.prints.forget(db, arena, start, end);
     this.#records.gone(arena, start, end);
+    if (this.#memory?.sharesNames) batch.removed.push(batch.key(done));
   }
 }

@@ -37,6 +37,8 @@ export interface ScanLinkListener {
   onStartedOver(): void;
   /** The key is another node's, or not this one's to read; it may have changed since then, ms since 1970. */
   onElsewhere(db: number, key: Buffer, sinceMs: number): void;
+  /** The target has removed the names of these keys, which others may have too (`ScanMemory.sharesNames`); they had changed since then. */
+  onRemoved(db: number, keys: readonly Buffer[], sinceMs: number): void;
 }
 
 /**
@@ -60,6 +62,8 @@ export class ScanLink {
   #dirty: DirtyKeys | undefined;
   #runId: string | undefined;
   #failure: NaruError | undefined;
+  /** keys whose removal stands before the offset in the spool, in order */
+  readonly #removed: { offset: number; db: number; keys: readonly Buffer[]; sinceMs: number }[] = [];
   readonly #marks: { offset: number; place: ScanPlace }[] = [];
   #place: ScanPlace | undefined;
 
@@ -75,6 +79,13 @@ export class ScanLink {
         this.#finishedBatches++;
         const sinceMs = this.#dirty?.sinceOf(batch) ?? Date.now();
         for (const key of batch.strays) listener.onElsewhere(this.#db, key, sinceMs);
+        if (batch.removed.length > 0)
+          this.#removed.push({
+            offset: options.records.offset,
+            db: this.#db,
+            keys: [...batch.removed],
+            sinceMs,
+          });
         this.#dirty?.read(batch, options.records.offset);
         this.#dirty?.acked(this.#acked);
         if (place !== undefined) this.#marks.push({ offset: options.records.offset, place });
@@ -93,6 +104,11 @@ export class ScanLink {
     return this.#runId ?? '';
   }
 
+  /** Keys were removed in the target, or will be, of which `onRemoved` was not told yet. */
+  get removes(): boolean {
+    return this.#removed.length > 0;
+  }
+
   /** Up to where the target holds everything; undefined: nothing yet. */
   get place(): ScanPlace | undefined {
     return this.#place;
@@ -103,6 +119,12 @@ export class ScanLink {
     this.#acked = offset;
     this.#ackedMore.wake();
     this.#dirty?.acked(offset);
+    // Not before: another link's write would be overtaken.
+    const removed = this.#removed;
+    for (let [first] = removed; first !== undefined && first.offset <= offset; [first] = removed) {
+      removed.shift();
+      this.#listener.onRemoved(first.db, first.keys, first.sinceMs);
+    }
     // A key that was held back is behind what is acknowledged.
     if (this.held.count > 0) return;
     const marks = this.#marks;
