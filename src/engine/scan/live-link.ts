@@ -20,8 +20,8 @@ export interface LiveHost {
   readonly held: number;
   /** The databases that hold keys by now. Rejects where the source can't be asked. */
   databases(): Promise<readonly number[]>;
-  /** Reads all keys again, and has those removed that are gone. */
-  compare(): Promise<void>;
+  /** Reads all keys again, which may have changed since then, and has those removed that are gone. */
+  compare(sinceMs: number): Promise<void>;
   /** Since when something may have changed that no link can read at the moment; undefined: nothing has. */
   readonly elsewhereSince: number | undefined;
   /** All that was told is read: whether that is so for all links. */
@@ -145,7 +145,7 @@ export class LiveLink {
     this.#lookForSync();
     while (!this.#stopping.signal.aborted) await this.#round();
     await this.#caughtUp();
-    await this.#host.compare();
+    await this.#host.compare(Date.now());
     await this.#caughtUp();
     do {
       await this.#readDirty();
@@ -180,7 +180,7 @@ export class LiveLink {
   async #compare(sinceMs: number): Promise<void> {
     this.#comparingSince = sinceMs;
     this.#unsureSince = undefined;
-    await this.#host.compare();
+    await this.#host.compare(sinceMs);
     this.#comparingSince = undefined;
   }
 

@@ -58,10 +58,10 @@ export class LiveReads implements LiveHost {
   }
 
   /** Databases may be new by now. */
-  async compare(): Promise<void> {
+  async compare(sinceMs: number): Promise<void> {
     const { link, walks, run, rereadHeld, copyFunctions } = this.#node;
     const databases = await this.#asking(async (client) => (await readSourceFacts(client)).databases);
-    await walkAll(link, databases, walks, undefined);
+    await walkAll(link, databases, walks, undefined, sinceMs);
     // What is removed must not come behind.
     await rereadHeld();
     await this.#asking(copyFunctions);

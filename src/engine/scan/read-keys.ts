@@ -7,14 +7,16 @@ import { keysIn } from '../../source/redis/scan/keys-file.ts';
 import type { ScanLink } from '../../source/redis/scan/scan-link.ts';
 import { stagesOf } from '../../source/redis/scan/stages.ts';
 
-/** All keys, from where an earlier scan stood. Rejects with NaruError. */
+/** All keys, from where an earlier scan stood; `sinceMs` as of `ScanLink.walk`. Rejects with NaruError. */
 export async function walkAll(
   link: ScanLink,
   databases: readonly number[],
   walks: readonly ScanWalk[],
   from: ScanPlace | undefined,
+  sinceMs?: number,
 ): Promise<void> {
-  for (const { db, walk, cursor } of stagesOf(databases, walks, from)) await link.walk(walk, db, cursor);
+  for (const { db, walk, cursor } of stagesOf(databases, walks, from))
+    await link.walk(walk, db, cursor, sinceMs);
 }
 
 /** The keys that a file names, of a cluster's those that are this node's. Rejects with NaruError. */

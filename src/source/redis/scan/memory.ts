@@ -3,6 +3,14 @@ import type { Fingerprints } from './fingerprints.ts';
 /** What was read of each key, or of the last of those that have one name in the target. */
 export type Prints = Pick<Fingerprints, 'note' | 'has' | 'forget'>;
 
+/** No key expires then. */
+const NO_TIME = -2;
+
+/** The key is known, and is none that was written: it is written when it is read next, and removed if it is gone then. */
+export function spoil(prints: Prints, db: number, key: Buffer): void {
+  prints.note(db, key, 0, key.length, 0, 0, NO_TIME);
+}
+
 /** What a scan that follows changes remembers of the keys that it has read. */
 export interface ScanMemory {
   readonly prints: Prints;

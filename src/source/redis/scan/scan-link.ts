@@ -11,6 +11,8 @@ import type { ScanPlace } from './batch.ts';
 import type { ScanWalk } from './cursors.ts';
 import type { DirtyKeys } from './dirty-keys.ts';
 import { HeldKeys } from './held-keys.ts';
+import { spoil } from './memory.ts';
+import { OffsetQueue } from './offset-queue.ts';
 import { askProcesses } from './process.ts';
 import { Reader, type ReaderOptions } from './reader.ts';
 import { refusedKey } from './refusal.ts';
@@ -62,9 +64,12 @@ export class ScanLink {
   #dirty: DirtyKeys | undefined;
   #runId: string | undefined;
   #failure: NaruError | undefined;
-  /** keys whose removal stands before the offset in the spool, in order */
-  readonly #removed: { offset: number; db: number; keys: readonly Buffer[]; sinceMs: number }[] = [];
-  readonly #marks: { offset: number; place: ScanPlace }[] = [];
+  readonly #begunMs: number = Date.now();
+  /** since when what is read at the moment may have changed; undefined: it was not read before */
+  #sinceMs: number | undefined;
+  /** keys whose removal was written */
+  readonly #removed = new OffsetQueue<{ db: number; keys: readonly Buffer[]; sinceMs: number }>();
+  readonly #marks = new OffsetQueue<ScanPlace>();
   #place: ScanPlace | undefined;
 
   constructor(options: ScanLinkOptions, listener: ScanLinkListener) {
@@ -77,18 +82,14 @@ export class ScanLink {
         const { place } = batch;
         this.#outage.over();
         this.#finishedBatches++;
-        const sinceMs = this.#dirty?.sinceOf(batch) ?? Date.now();
+        const sinceMs = this.#dirty?.sinceOf(batch) ?? this.#sinceMs ?? Date.now();
         for (const key of batch.strays) listener.onElsewhere(this.#db, key, sinceMs);
+        const { offset } = options.records;
         if (batch.removed.length > 0)
-          this.#removed.push({
-            offset: options.records.offset,
-            db: this.#db,
-            keys: [...batch.removed],
-            sinceMs,
-          });
-        this.#dirty?.read(batch, options.records.offset);
+          this.#removed.push(offset, { db: this.#db, keys: [...batch.removed], sinceMs });
+        this.#dirty?.read(batch, offset);
         this.#dirty?.acked(this.#acked);
-        if (place !== undefined) this.#marks.push({ offset: options.records.offset, place });
+        if (place !== undefined) this.#marks.push(offset, place);
       },
       onFailure: (error) => this.#fail(error),
     });
@@ -106,7 +107,7 @@ export class ScanLink {
 
   /** Keys were removed in the target, or will be, of which `onRemoved` was not told yet. */
   get removes(): boolean {
-    return this.#removed.length > 0;
+    return !this.#removed.isEmpty;
   }
 
   /** Up to where the target holds everything; undefined: nothing yet. */
@@ -120,17 +121,11 @@ export class ScanLink {
     this.#ackedMore.wake();
     this.#dirty?.acked(offset);
     // Not before: another link's write would be overtaken.
-    const removed = this.#removed;
-    for (let [first] = removed; first !== undefined && first.offset <= offset; [first] = removed) {
-      removed.shift();
-      this.#listener.onRemoved(first.db, first.keys, first.sinceMs);
-    }
+    for (const { db, keys, sinceMs } of this.#removed.take(offset))
+      this.#listener.onRemoved(db, keys, sinceMs);
     // A key that was held back is behind what is acknowledged.
     if (this.held.count > 0) return;
-    const marks = this.#marks;
-    let known = 0;
-    while (known < marks.length && (marks[known] as { offset: number }).offset <= offset) known++;
-    if (known > 0) this.#place = marks.splice(0, known).at(-1)?.place;
+    this.#place = this.#marks.take(offset).at(-1) ?? this.#place;
   }
 
   /** The first connection. Rejects with NaruError; nothing is tried again here. */
@@ -138,9 +133,10 @@ export class ScanLink {
     await this.#open();
   }
 
-  /** Reads all keys of a walk through a database, from `cursor` on. Rejects with NaruError. */
-  async walk(walk: ScanWalk, db: number, cursor: string): Promise<void> {
+  /** Reads all keys of a walk through a database, from `cursor` on. `sinceMs`: they were read before, and may have changed since then. Rejects with NaruError. */
+  async walk(walk: ScanWalk, db: number, cursor: string, sinceMs?: number): Promise<void> {
     await this.#select(db);
+    this.#sinceMs = sinceMs;
     for (let from = cursor, again = true; again; from = '0') {
       const process = await this.#process(walk);
       this.#reader.walk(walk, db, from);
@@ -230,11 +226,16 @@ export class ScanLink {
 
   /** Reads the keys that are held once more. Rejects with NaruError. */
   async reread(): Promise<void> {
+    const { memory } = this.#options;
+    // Nobody knows since when the target lacks them.
+    this.#sinceMs = this.#begunMs;
     for (const [db, keys] of this.held.take()) {
       await this.#select(db);
       const batch = this.#reader.queue.spare();
+      // What the target holds may be an older value, which goes if the key is gone.
+      batch.again = memory !== undefined;
       for (const key of keys) {
-        this.#options.memory?.prints.forget(db, key, 0, key.length);
+        if (memory !== undefined) spoil(memory.prints, db, key);
         batch.add(key, 0, key.length);
       }
       this.#reader.read(batch);
@@ -259,7 +260,7 @@ export class ScanLink {
 
   /** What was read before counts for nothing: a scan that is resumed begins anew. */
   forgetPlace(): void {
-    this.#marks.length = 0;
+    this.#marks.clear();
     this.#place = undefined;
   }
 

@@ -3,7 +3,7 @@ import { printable } from '../../../../errors/printable.ts';
 import type { RespClient } from '../../../../net/client.ts';
 import { readableOf } from '../../../../protocol/rdb/transcode/readable.ts';
 import { SAME } from '../fingerprints.ts';
-import type { ScanMemory } from '../memory.ts';
+import { type ScanMemory, spoil } from '../memory.ts';
 import type { RecordWriter } from '../records.ts';
 import type { ValueReader } from '../value-reader.ts';
 import { ask, askIfKnown, Elsewhere, giveUp, TypeChanged } from './ask.ts';
@@ -152,7 +152,7 @@ export class TypedReader implements ValueReader {
     const isLost = memory.taken(db, key, 0, key.length);
     const found = memory.prints.note(db, key, 0, key.length, low, high, expireAtMs);
     if (found === SAME && !vague && !isLost) return true;
-    if (onlyRead) memory.prints.note(db, key, 0, key.length, 0, 0, NO_TIME);
+    if (onlyRead) spoil(memory.prints, db, key);
     return false;
   }
 
@@ -198,5 +198,3 @@ export class TypedReader implements ValueReader {
 /** The first RDB version with expiries of a hash's fields. */
 const FIELD_EXPIRY_VERSION = 12;
 const FOOTER_BYTES = 10;
-/** No key expires then. */
-const NO_TIME = -2;
