@@ -67,7 +67,7 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 
-  it('may lose connections, and stand still', async () => {
+  it('may lose connections, refuse writes for a while, and stand still', async () => {
     const { rig, cluster } = await rigged({ masters: 3, nodeTimeoutMs: 15_000 });
     const writer = await rig.writer({ seed: 23 });
     const naru = rig.sync();
@@ -82,6 +82,14 @@ describe('a cluster as target', { timeout: 90_000 }, () => {
     await frozen.server.kill('SIGCONT');
     await writer.until(500);
     await writer.stop();
+    await rig.acknowledged(naru);
+    const refusing = await cluster.masterOf(keySlot(Buffer.from('once'), 0, 4));
+    await refusing.server.call('CONFIG', 'SET', 'min-replicas-to-write', 1);
+    await rig.source.call('INCR', 'once');
+    const refusals = async (): Promise<string | undefined> =>
+      (await refusing.server.info('errorstats')).get('errorstat_NOREPLICAS');
+    await until('a refusal', async () => (await refusals()) !== undefined, 60_000);
+    await refusing.server.call('CONFIG', 'SET', 'min-replicas-to-write', 0);
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 

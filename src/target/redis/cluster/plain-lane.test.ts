@@ -74,6 +74,70 @@ describe('PlainLane', () => {
     expect(lane.answered).toBe(lane.written);
   });
 
+  it('holds no command of a transaction for done before its EXEC is answered', () => {
+    const { connection, lane, write } = made();
+    write(5, Kind.COMMAND, 'INCR', 'before');
+    for (const first of [10, 30]) {
+      lane.beginTransaction();
+      write(first, Kind.COMMAND, 'INCR', 'a');
+      write(first + 10, Kind.COMMAND, 'INCR', 'a');
+      lane.commit();
+    }
+    lane.breathe();
+    connection.answer(':1', '+OK', '+QUEUED');
+    expect([lane.lostFrom, lane.answeredTo]).toEqual([10, 10]);
+    connection.answer('+QUEUED');
+    expect([lane.lostFrom, lane.answeredTo]).toEqual([10, 10]);
+    // Its results can come in pieces.
+    connection.answer('*2\r\n:1');
+    expect([lane.answered, lane.lostFrom]).toEqual([4, 10]);
+    connection.answer(':2');
+    // MULTI stands where the command before it does.
+    expect([lane.answered, lane.lostFrom]).toEqual([5, 20]);
+    connection.answer('+OK', '+QUEUED', '+QUEUED');
+    expect(lane.lostFrom).toBe(30);
+    connection.answer('*2\r\n:3\r\n:4');
+    expect([lane.lostFrom, lane.answeredTo, lane.counters.commands]).toEqual([undefined, 40, 5]);
+    lane.beginTransaction();
+    write(50, Kind.COMMAND, 'INCR', 'a');
+    lane.breathe();
+    connection.answer('+OK', '+QUEUED');
+    expect(lane.lostFrom).toBe(50);
+  });
+
+  it('selects the database inside a transaction too', () => {
+    const { connection, failures, lane, write } = made({ selects: true });
+    lane.beginTransaction();
+    write(10, Kind.COMMAND, 'INCR', 'a');
+    lane.commit();
+    lane.breathe();
+    expect(connection.take()).toEqual(['MULTI', 'SELECT 3', 'INCR a', 'EXEC']);
+    connection.answer('+OK', '+QUEUED', '+QUEUED', '*2\r\n+OK\r\n:1');
+    expect([failures, lane.answered - lane.written, lane.counters.commands]).toEqual([[], 0, 1]);
+  });
+
+  it('that breaks at a refusal has not done what was refused, nor what stands behind it', () => {
+    const refusal = '-NOREPLICAS Not enough good replicas to write.';
+    const plain = made();
+    for (const offset of [10, 20, 30]) plain.write(offset, Kind.COMMAND, 'INCR', 'a');
+    plain.lane.breathe();
+    plain.connection.answer(':1', refusal);
+    expect(plain.failures.map(({ code }) => code)).toEqual(['TARGET_UNAVAILABLE']);
+    expect([plain.lane.answered, plain.lane.lostFrom]).toEqual([1, 20]);
+    const last = made();
+    last.write(10, Kind.COMMAND, 'INCR', 'a');
+    last.lane.breathe();
+    last.connection.answer(refusal);
+    expect([last.lane.answered, last.lane.lostFrom]).toEqual([0, 10]);
+    const { connection, failures, lane, write } = made();
+    lane.beginTransaction();
+    for (const offset of [10, 20, 30]) write(offset, Kind.COMMAND, 'INCR', 'a');
+    lane.commit();
+    lane.breathe();
+    connection.answer('+OK', '+QUEUED', refusal);
+    expect([failures.length, lane.lostFrom]).toEqual([1, 10]);
+  });
+
   it('tells each command of a transaction that was not run', () => {
     const { connection, undone, lane, write } = made();
     lane.beginTransaction();

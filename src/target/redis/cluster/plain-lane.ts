@@ -50,7 +50,7 @@ export class PlainLane implements LaneWriter {
   #partial = false;
   /** a transaction is open: MULTI was written, EXEC was not */
   #commandsInTransaction = -1;
-  /** behind which the open transaction's commands stand */
+  /** of the open transaction's first command; before that comes, of the one before it */
   #transactionOffset = 0;
   #after: (() => void) | undefined;
   #pairOffset = 0;
@@ -130,9 +130,19 @@ export class PlainLane implements LaneWriter {
   /** The source's offset of the first command that may not be done when the lane breaks now; undefined: all are. */
   get lostFrom(): number | undefined {
     const { head, tail } = this.#inFlight;
-    const unanswered = head === tail ? undefined : this.#inFlight.offset(tail);
+    const unanswered =
+      head === tail ? undefined : Math.min(this.#inFlight.offset(tail), this.#queuedFrom(tail));
     if (this.#commandsInTransaction < 0) return unanswered;
     return Math.min(unanswered ?? this.#transactionOffset, this.#transactionOffset);
+  }
+
+  /** `+QUEUED` does not say that a command is done: the offset of the first one of the transaction that the next answer belongs to, or Infinity. */
+  #queuedFrom(tail: number): number {
+    const inFlight = this.#inFlight;
+    let exec = tail;
+    while (exec < inFlight.head && inFlight.kind(exec) !== Kind.EXEC) exec++;
+    const isInside = exec < inFlight.head && exec - inFlight.count(exec) <= tail;
+    return isInside ? inFlight.offset(exec) : Number.POSITIVE_INFINITY;
   }
 
   /** The source's offset of the first command that is not answered, or of the last one that is. */
@@ -162,7 +172,7 @@ export class PlainLane implements LaneWriter {
   end(kind: Kind, count: number, offset: number): void {
     this.#partial = false;
     this.#offset = offset;
-    if (this.#commandsInTransaction >= 0) this.#commandsInTransaction++;
+    if (this.#commandsInTransaction >= 0) this.#queued(offset);
     this.#inFlight.push(kind, count, offset, this.output.total);
   }
 
@@ -196,7 +206,7 @@ export class PlainLane implements LaneWriter {
     this.#commandsInTransaction = -1;
     this.output.begin(1);
     this.output.argText('EXEC');
-    this.#inFlight.push(Kind.EXEC, count, this.#offset, this.output.total);
+    this.#inFlight.push(Kind.EXEC, count, this.#transactionOffset, this.output.total);
   }
 
   get inTransaction(): boolean {
@@ -233,9 +243,14 @@ export class PlainLane implements LaneWriter {
     write();
   }
 
+  #queued(offset: number): void {
+    if (this.#commandsInTransaction++ === 0) this.#transactionOffset = offset;
+  }
+
   #control(...args: string[]): void {
     this.output.begin(args.length);
     for (const arg of args) this.output.argText(arg);
+    if (this.#commandsInTransaction >= 0) this.#queued(this.#offset);
     this.#inFlight.push(Kind.CONTROL, 0, this.#offset, this.output.total);
   }
 

@@ -58,7 +58,7 @@ export class PlainReplies implements ReplySink {
   reply(kind: number, value: number, depth: number): void {
     if (depth > 1) return;
     if (depth === 1) {
-      if (this.#result >= 0) this.#done(kind, value, this.#nextResult());
+      if (this.#result >= 0) this.#found(kind, value, this.#nextResult());
       return;
     }
     const index = this.#next();
@@ -86,22 +86,31 @@ export class PlainReplies implements ReplySink {
     this.#first = index - count;
     this.#results = count;
     this.#result = count === 0 ? -1 : 0;
+    // Its results can come later, and one of them can be a refusal: it is answered with the last of them.
+    if (count > 0) this.#inFlight.tail = index;
   }
 
   #nextResult(): number {
     const index = this.#first + this.#result++;
-    if (this.#result === this.#results) this.#result = -1;
+    if (this.#result < this.#results) return index;
+    this.#result = -1;
+    this.#inFlight.tail++;
     return index;
   }
 
   /** `+QUEUED` looks like success too: what is counted for it is right unless the transaction is not run, and then it is copied again. */
   #done(kind: number, value: number, index: number): void {
+    if (this.#found(kind, value, index)) return;
+    this.#count(this.#inFlight.kind(index), this.#inFlight.count(index), this.#inFlight.offset(index));
+  }
+
+  /** RENAMENX answers 0 where the key exists. */
+  #found(kind: number, value: number, index: number): boolean {
     const what = this.#inFlight.kind(index);
-    const exists =
-      kind === INTEGER && value === 0 && (what === Kind.RENAME_NEW || what === Kind.RENAME_EXPIRING);
-    if (exists) this.#exists(index);
-    else if (index >= this.#inFlight.tail - 1)
-      this.#count(what, this.#inFlight.count(index), this.#inFlight.offset(index));
+    if (kind !== INTEGER || value !== 0) return false;
+    if (what !== Kind.RENAME_NEW && what !== Kind.RENAME_EXPIRING) return false;
+    this.#exists(index);
+    return true;
   }
 
   #count(kind: Kind, count: number, offset: number): void {
@@ -136,7 +145,11 @@ export class PlainReplies implements ReplySink {
         return;
       case 'refused': {
         const error = refusal(text, kind, { side: 'target', node: this.#node, offset });
-        if (error.code !== 'COMMAND_REFUSED') throw error;
+        if (error.code !== 'COMMAND_REFUSED') {
+          // The lane breaks, and neither this nor what is behind it is done.
+          this.#inFlight.tail = index;
+          throw error;
+        }
         this.#listener.onUndone(offset, text, kind);
       }
     }
