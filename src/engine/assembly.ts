@@ -113,7 +113,8 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
     signal: input.signal,
   });
   const expiries = input.protectTarget ? undefined : makeExpiries(input, spool, heldBack);
-  const shared = sharedByCluster(input, named) ?? sharedByRules(input, rules, named) ?? sharedBy(target);
+  const shared =
+    sharedByCluster(input, rules, named) ?? sharedByRules(input, rules, named) ?? sharedBy(target);
   const recopier = makeRecopier(input, link, target, keys, expiries, rules, named);
   const given: Target = named ?? target;
   const pump: Pump = new Pump({
@@ -127,8 +128,6 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
         rules,
         finder: keys,
         copier: recopier,
-        canFlush: true,
-        canFlushInside: input.cluster !== undefined && rules.invertible,
       },
     }),
     recopier,
@@ -159,9 +158,15 @@ export function renamedTarget(
 
 function sharedByCluster(
   { cluster }: AssemblyInput,
+  rules: Rules | undefined,
   named: RenamedTarget | undefined,
 ): SharedTarget | undefined {
-  return cluster && { ...cluster, removeKeys: () => cluster.removeKeys(named?.written) };
+  if (cluster === undefined) return undefined;
+  const removeKeys = (): Promise<void> => cluster.removeKeys(named?.written);
+  // Of slots whose keys can not be told from their names nothing can be compared.
+  return rules?.invertible === false
+    ? { removeKeys, endsTransactions: true }
+    : { removeKeys, compareKeys: () => cluster.compareKeys() };
 }
 
 /** A source of which only some is copied must not have all of the target removed. */
@@ -172,7 +177,7 @@ function sharedByRules(
 ): SharedTarget | undefined {
   if (rules === undefined) return undefined;
   const keys = targetKeys(options, signal, rules);
-  return { removeKeys: (db) => keys.removeMigrated(db, named?.written) };
+  return { removeKeys: (db) => keys.removeMigrated(db, named?.written), endsTransactions: true };
 }
 
 /** A target of several nodes is flushed apart, as one that several sources share is. */

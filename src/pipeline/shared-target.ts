@@ -9,8 +9,16 @@ export interface SharedTarget {
    * behind it is given until then, so that it may be done twice. Rejects with NaruError.
    */
   removeKeys(db: number | undefined): Promise<void>;
-  /** The same in the midst of a transaction, where nobody can wait: the source's keys are compared later. Absent: the command is given as it stands. */
+  /**
+   * The same in the midst of a transaction, where nobody can wait: the source's keys are compared later. Absent, and no `endsTransactions`: the command is
+   * given as it stands.
+   */
   compareKeys?(): void;
+  /**
+   * A flush in the midst of a transaction is waited for too: what stands before it is a transaction of its own, and so is what stands behind it. A target that
+   * is lost in between goes on behind it without one.
+   */
+  readonly endsTransactions?: boolean;
 }
 
 const CRLF = Buffer.from('\r\n');

@@ -192,6 +192,12 @@ describe('StreamApplier', () => {
     expect(isNaruError(error) && error.code).toBe('FLUSH_REFUSED');
   });
 
+  it('waits for a FLUSHALL in a transaction, too, where it shares the target: what stands before it is one of its own', () => {
+    const shared = { removeKeys: () => Promise.resolve(), endsTransactions: true };
+    const told = apply(['MULTI', 'INCR a', 'FLUSHALL', 'INCR b', 'EXEC'], { shared });
+    expect(told).toEqual(['hold', '0> INCR a', 'release', `reached ${15 + 21} db 0`]);
+  });
+
   it('tells from where on keys may yet be found, while it goes over what was done', () => {
     const applier = new StreamApplier(new Recorder().target(), {
       publish: false,

@@ -68,6 +68,8 @@ export class StreamApplier implements StreamSink {
   /** behind a FLUSHALL that has to be done apart */
   #flushedAt: number | undefined;
   #flushedDb: number | undefined;
+  /** what stands behind it is of the same transaction of the source */
+  #flushedInside = false;
 
   constructor(target: Target, options: StreamApplierOptions) {
     this.#target = target;
@@ -88,6 +90,7 @@ export class StreamApplier implements StreamSink {
     this.inTransaction = false;
     this.#doneTo = doneTo;
     this.#flushedAt = undefined;
+    this.#flushedInside = false;
   }
 
   /**
@@ -107,6 +110,8 @@ export class StreamApplier implements StreamSink {
   goOnBehindFlush(offset: number): void {
     this.#flushedAt = undefined;
     this.#reached(offset);
+    if (this.#flushedInside) this.#transaction(true);
+    this.#flushedInside = false;
   }
 
   command(command: CommandView): void {
@@ -178,8 +183,8 @@ export class StreamApplier implements StreamSink {
   /** What has no keys and may not have been done at each node. Libraries can be loaded and deleted twice (functionAgain). */
   #giveAgain(command: CommandView, action: Action): void {
     if (action === Action.FUNCTION) this.#function(command);
-    // Outside of a transaction it was waited for.
-    else if (action === Action.FLUSH && this.inTransaction) {
+    // Elsewhere it was waited for.
+    else if (action === Action.FLUSH && this.inTransaction && !this.#options.shared?.endsTransactions) {
       const text = `A ${command.text(0)} in a transaction may have been done at some nodes of the target only`;
       throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', offset: command.offset });
     }
@@ -266,10 +271,16 @@ export class StreamApplier implements StreamSink {
       );
     }
     const { shared } = this.#options;
-    if (shared === undefined || (this.inTransaction && shared.compareKeys === undefined)) {
+    const { inTransaction } = this;
+    if (inTransaction && shared?.compareKeys !== undefined) shared.compareKeys();
+    else if (shared === undefined || (inTransaction && !shared.endsTransactions)) {
       this.#target.command(this.#older?.flush(command) ?? command, this.db);
-    } else if (this.inTransaction) shared.compareKeys?.();
-    else {
+    } else {
+      this.#flushedInside = inTransaction;
+      if (inTransaction) {
+        this.#transaction(false);
+        this.#reached(command.offset);
+      }
       this.#flushedAt = command.endOffset;
       this.#flushedDb = /^flushdb$/i.test(command.text(0)) ? this.db : undefined;
     }

@@ -184,7 +184,8 @@ async function flush(source: RedisServer | RedisCluster, random: Random): Promis
   const [server] = await serversOf(source);
   const client = await (server as RedisServer).connect();
   if (source instanceof RedisServer) await client.call('SELECT', random.int(2));
-  await client.call(random.pick(['FLUSHALL', 'FLUSHDB']));
+  const flush = [random.pick(['FLUSHALL', 'FLUSHDB'])];
+  await client.pipeline(random.chance(0.5) ? [flush] : [['MULTI'], flush, flush, ['EXEC']]);
   client.close();
 }
 

@@ -5,12 +5,6 @@ import type { ResolvedRestoreOptions } from '../../config/file-options.ts';
 import { loadRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
-import { KeyFinder } from '../../pipeline/keys/key-finder.ts';
-import { KeyTable } from '../../pipeline/keys/key-table.ts';
-import { RenamedTarget } from '../../pipeline/rules/renamed-target.ts';
-import { RuledSnapshot } from '../../pipeline/rules/ruled-snapshot.ts';
-import { RuledStream } from '../../pipeline/rules/ruled-stream.ts';
-import { StreamApplier } from '../../pipeline/stream-applier.ts';
 import type { AofSink } from '../../protocol/aof/aof-walker.ts';
 import type { Rules } from '../../rules/rules.ts';
 import { decodeFile } from '../../source/file/decode-file.ts';
@@ -28,9 +22,8 @@ import { refuseMissing, rulesEvent } from '../rules-told.ts';
 import { type Run, startRun } from '../run.ts';
 import { TargetSession } from '../target-session.ts';
 import { endWarnings } from './end-warnings.ts';
-import { FileSnapshot } from './file-snapshot.ts';
 import { nameInFile } from './name-in-file.ts';
-import { WholeTransactions } from './whole-transactions.ts';
+import { RestoreStages } from './restore-stages.ts';
 
 const STDIN = '-';
 /** Commands are held whole, as a server holds them that loads the file: see WholeTransactions. */
@@ -63,9 +56,7 @@ export class RestoreJob {
   #source: FileSource | undefined;
   #checked!: CheckedTarget;
   #target: RedisTarget | undefined;
-  #snapshot!: FileSnapshot;
-  #stream!: StreamApplier;
-  #transactions!: WholeTransactions;
+  #stages!: RestoreStages;
   #part: FilePart | undefined;
   #ackedOffset = 0;
   #failure: NaruError | undefined;
@@ -167,7 +158,7 @@ export class RestoreJob {
   }
 
   #assemble(source: FileSource): RedisTarget {
-    const { inFlight, publish, functions, onConflict } = this.#options;
+    const { inFlight, onConflict } = this.#options;
     const key = checkpointKey(this.#job);
     const target = new RedisTarget(
       {
@@ -187,23 +178,15 @@ export class RestoreJob {
         onFailure: (error) => this.#fail(error),
       },
     );
-    const copyFunctions = functions === 'copy';
-    const rules = this.#rules;
-    const finder = new KeyFinder(KeyTable.builtIn());
-    const named = rules?.moves ? new RenamedTarget(target, rules, finder, checkpointKey(''), false) : target;
-    this.#snapshot = new FileSnapshot(named, { functions: copyFunctions });
-    this.#stream = new StreamApplier(named, {
-      publish,
-      functions: copyFunctions,
-      protectTarget: false,
+    this.#stages = new RestoreStages(target, {
+      options: this.#options,
+      rules: this.#rules,
       checkpointKey: key,
-      arrivalMs: () => this.#arrivalMs(source),
-      onGetAck: () => {},
       setTakesPxat: this.#checked.dialect.pxat,
+      commandBytesMax: COMMAND_BYTES_MAX,
+      arrivalMs: () => this.#arrivalMs(source),
+      signal: this.#opening.signal,
     });
-    const ruled = rules && { rules, finder, copier: undefined, canFlush: false };
-    const commands = ruled ? new RuledStream(this.#stream, ruled) : this.#stream;
-    this.#transactions = new WholeTransactions(commands, COMMAND_BYTES_MAX);
     return target;
   }
 
@@ -238,8 +221,8 @@ export class RestoreJob {
 
   #sink({ kind }: FileSource): AofSink {
     return {
-      rdb: this.#rules === undefined ? this.#snapshot : new RuledSnapshot(this.#snapshot, this.#rules),
-      stream: kind === 'rdb' ? noCommands : this.#transactions,
+      rdb: this.#stages.entries,
+      stream: kind === 'rdb' ? noCommands : this.#stages.commands,
       timestamp: (seconds) => {
         this.#writtenAtMs = seconds * 1000;
       },
@@ -248,8 +231,7 @@ export class RestoreJob {
 
   #partBegins(part: FilePart): void {
     this.#part = part;
-    this.#stream.restart(0, 0);
-    this.#transactions.restart();
+    this.#stages.partBegins();
   }
 
   async #partEnds(target: RedisTarget): Promise<void> {
@@ -261,6 +243,11 @@ export class RestoreJob {
   #breathe(target: RedisTarget): Promise<void> | undefined {
     this.#check();
     target.breathe(false);
+    const settled = this.#stages.settled(() => this.#drained(target));
+    return settled === undefined ? this.#onceReady(target) : settled.then(() => this.#onceReady(target));
+  }
+
+  #onceReady(target: RedisTarget): Promise<void> | undefined {
     const pace = this.#pace;
     if (pace !== undefined) return this.#paced(pace, target);
     return target.ready ? undefined : target.whenReady().then(() => this.#check());
@@ -269,7 +256,10 @@ export class RestoreJob {
   /** Waits until the limits of keys and bytes allow for what was given. */
   async #paced(pace: Pace, target: RedisTarget): Promise<void> {
     const { keys, bytes } = this.#counted;
-    this.#counted = { keys: this.#snapshot.given + this.#stream.given, bytes: this.#source?.bytesRead ?? 0 };
+    this.#counted = {
+      keys: this.#stages.snapshot.given + this.#stages.stream.given,
+      bytes: this.#source?.bytesRead ?? 0,
+    };
     pace.took(this.#counted.keys - keys, this.#counted.bytes - bytes);
     if (!target.ready) await target.whenReady();
     for (; pace.waitMs > 0; this.#check())
@@ -326,7 +316,7 @@ export class RestoreJob {
   async #abandon(): Promise<void> {
     if (this.#target === undefined) return;
     this.#target.detach()?.destroy();
-    await this.#session.cleanUp([0, this.#snapshot.db, ...this.#checked.facts.keyspace.keys()]);
+    await this.#session.cleanUp([0, this.#stages.snapshot.db, ...this.#checked.facts.keyspace.keys()]);
   }
 
   // ---- telling

@@ -124,7 +124,7 @@ export async function assembleScan(input: ScanAssemblyInput): Promise<ScanAssemb
   const pump = new Pump({
     spool,
     target: given,
-    ...(rules !== undefined && { rules: { rules, finder, copier: undefined, canFlush: false } }),
+    ...(rules !== undefined && { rules: { rules, finder, copier: undefined } }),
     snapshot: new SnapshotApplier(given, {
       functions: options.functions === 'copy',
       onUnjoined: (db, key) => link.held.hold(db, key),

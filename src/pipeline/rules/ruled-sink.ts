@@ -17,7 +17,7 @@ import { RuledStream, type StreamStage } from './ruled-stream.ts';
 export function ruledSink(sink: AofSink, rules: Rules): AofSink {
   const finder = new KeyFinder(KeyTable.builtIn());
   const stage = new ShownStream(sink.stream, rules, finder);
-  const options = { rules, finder, copier: undefined, canFlush: false, showsCut: true };
+  const options = { rules, finder, copier: undefined, showsCut: true };
   return {
     rdb: new RuledSnapshot(renamedEntries(sink.rdb, rules), rules),
     stream: new RuledStream(stage, options),

@@ -36,10 +36,6 @@ export interface RuledStreamOptions {
   finder: KeyFinder;
   /** undefined: there is no source to ask, or the target keeps keys of its own */
   copier: KeyCopier | undefined;
-  /** FLUSHALL and FLUSHDB remove what was migrated and nothing else */
-  canFlush: boolean;
-  /** the same inside a transaction, where nobody can wait for it */
-  canFlushInside?: boolean;
   /** nothing is applied: what is cut is shown whole */
   showsCut?: boolean;
 }
@@ -92,26 +88,12 @@ export class RuledStream implements StreamSink {
     }
     const rule = this.#rules.decideCommand(this.#stream.db, buf, argStart[0] as number, argEnd[0] as number);
     if (rule >= 0) this.#drop(command, rule);
-    else if (action === Action.FLUSH) this.#flush(command);
     else if (action === Action.SWAPDB) this.#swap(command);
-    else if (action === Action.PUBLISH || action === Action.FUNCTION) this.#stream.command(command);
+    else if (isAsItStands(action)) this.#stream.command(command);
     else this.#ofKeys(command, action);
   }
 
   // ---- databases as a whole
-
-  #flush(command: CommandView): void {
-    const { inTransaction } = this.#stream;
-    if (this.#options.showsCut) {
-      this.#stream.command(command);
-      return;
-    }
-    if ((inTransaction && !this.#options.canFlushInside) || !this.#options.canFlush) {
-      const why = inTransaction ? 'in a transaction' : 'in a file';
-      throw refused(command, 'FLUSH_REFUSED', `${why}, with rules that say what is copied`);
-    }
-    this.#stream.command(command);
-  }
 
   #swap(command: CommandView): void {
     if (this.#rules.knowsDbs && !this.#options.showsCut) {
@@ -318,6 +300,11 @@ export class RuledStream implements StreamSink {
   bigCommandEnd(command: BigCommand): void {
     this.#stream.bigCommandEnd(command);
   }
+}
+
+/** The stage behind sees to it that a flush removes what was migrated, and nothing else (SharedTarget). */
+function isAsItStands(action: Action): boolean {
+  return action === Action.FLUSH || action === Action.PUBLISH || action === Action.FUNCTION;
 }
 
 /** What the stream itself is made of: no rule is about it. */
