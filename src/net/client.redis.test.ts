@@ -5,7 +5,7 @@ import type { OpenOptions } from './connection.ts';
 import { parseInfo } from './info.ts';
 import { parseEndpoint } from './url.ts';
 
-const OPTIONS: OpenOptions = { side: 'source', timeoutMs: 5000 };
+const OPTIONS: OpenOptions = { side: 'source', timeoutMs: 60_000 };
 
 let server: RedisServer;
 beforeAll(async () => {

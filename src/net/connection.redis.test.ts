@@ -10,7 +10,7 @@ import { openClient } from './client.ts';
 import { Connection, type OpenOptions, type Reader, type TlsOptions } from './connection.ts';
 import { parseEndpoint } from './url.ts';
 
-const OPTIONS: OpenOptions = { side: 'source', timeoutMs: 5000 };
+const OPTIONS: OpenOptions = { side: 'source', timeoutMs: 60_000 };
 
 let files: TlsFiles;
 beforeAll(() => {

@@ -22,7 +22,7 @@ async function pair(): Promise<{ connection: Connection; peer: net.Socket }> {
   return { connection, peer };
 }
 
-const OPTIONS: OpenOptions = { side: 'target', timeoutMs: 5000 };
+const OPTIONS: OpenOptions = { side: 'target', timeoutMs: 60_000 };
 
 function endpointOf(server: net.Server): { host: string; port: number; db: number; tls: boolean } {
   return { host: '127.0.0.1', port: (server.address() as net.AddressInfo).port, db: 0, tls: false };

@@ -41,7 +41,7 @@ async function open(
     ...(username === '' ? {} : { username: username as string }),
     ...(password === '' ? {} : { password: Secret.of(password as string) }),
   };
-  return openClient(endpoint, { side: 'source', timeoutMs: 5000, ...options });
+  return openClient(endpoint, { side: 'source', timeoutMs: 60_000, ...options });
 }
 
 async function refusal(...args: Parameters<typeof open>): Promise<NaruError> {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   }
   await server.call('SAVE');
   buildWhenStale();
-}, 120_000);
+});
 
 afterAll(() => server.stop());
 
@@ -45,4 +45,4 @@ it.each(['jsonl', 'commands', 'summary'])('as %s', async (format) => {
   ]);
   expect(peakRssBytes).toBeGreaterThan(0);
   expect(peakRssBytes).toBeLessThan(BYTES_MAX);
-}, 120_000);
+});

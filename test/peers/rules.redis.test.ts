@@ -49,37 +49,33 @@ it('row 7: an MSET of which some keys are left out is not dropped whole, and wha
     rules: [{ rule: 'no rule keeps it', dropped: 5 }],
     cut: 4,
   });
-}, 60_000);
+});
 
 it.each([
   ['with a filter', ['--include-prefix', 'in:'], 'in:'],
   ['with new names', ['--include-prefix', 'in:', '--rename-prefix', 'in:=new:'], 'new:'],
-])(
-  'row 8: FLUSHALL and FLUSHDB remove what was migrated and nothing else, %s',
-  async (_, args, prefix) => {
-    pair = await Pair.start();
-    const { source, target } = pair;
-    for (const db of [0, 3]) {
-      await inDb(source, db, ['MSET', 'in:1', 1, 'in:2', 2, 'out:1', 3]);
-      await inDb(target, db, ['MSET', 'own', 1, 'out:1', 'own']);
-    }
-    const naru = pair.follow([...args, '--on-conflict', 'overwrite', '--progress-interval', '50ms']);
-    await naru.untilEvent('synced');
-    expect(await keysIn(target, 3)).toEqual([`${prefix}1`, `${prefix}2`, 'out:1', 'own'].sort());
-    await inDb(source, 3, ['FLUSHDB'], ['SET', 'in:3', 1]);
-    await until('what followed is there', async () => (await keysIn(target, 3)).includes(`${prefix}3`));
-    expect(await keysIn(target, 3)).toEqual([`${prefix}3`, 'out:1', 'own'].sort());
-    expect(await keysIn(target, 0)).toEqual([`${prefix}1`, `${prefix}2`, 'out:1', 'own'].sort());
-    await inDb(source, 0, ['FLUSHALL'], ['SET', 'in:4', 1]);
-    await until('what followed is there', async () => (await keysIn(target, 0)).includes(`${prefix}4`));
-    expect((await naru.stop()).code, naru.stderr).toBe(0);
-    expect([await keysIn(target, 0), await keysIn(target, 3)]).toEqual([
-      [`${prefix}4`, 'out:1', 'own'].sort(),
-      ['out:1', 'own'],
-    ]);
-  },
-  60_000,
-);
+])('row 8: FLUSHALL and FLUSHDB remove what was migrated and nothing else, %s', async (_, args, prefix) => {
+  pair = await Pair.start();
+  const { source, target } = pair;
+  for (const db of [0, 3]) {
+    await inDb(source, db, ['MSET', 'in:1', 1, 'in:2', 2, 'out:1', 3]);
+    await inDb(target, db, ['MSET', 'own', 1, 'out:1', 'own']);
+  }
+  const naru = pair.follow([...args, '--on-conflict', 'overwrite', '--progress-interval', '50ms']);
+  await naru.untilEvent('synced');
+  expect(await keysIn(target, 3)).toEqual([`${prefix}1`, `${prefix}2`, 'out:1', 'own'].sort());
+  await inDb(source, 3, ['FLUSHDB'], ['SET', 'in:3', 1]);
+  await until('what followed is there', async () => (await keysIn(target, 3)).includes(`${prefix}3`));
+  expect(await keysIn(target, 3)).toEqual([`${prefix}3`, 'out:1', 'own'].sort());
+  expect(await keysIn(target, 0)).toEqual([`${prefix}1`, `${prefix}2`, 'out:1', 'own'].sort());
+  await inDb(source, 0, ['FLUSHALL'], ['SET', 'in:4', 1]);
+  await until('what followed is there', async () => (await keysIn(target, 0)).includes(`${prefix}4`));
+  expect((await naru.stop()).code, naru.stderr).toBe(0);
+  expect([await keysIn(target, 0), await keysIn(target, 3)]).toEqual([
+    [`${prefix}4`, 'out:1', 'own'].sort(),
+    ['out:1', 'own'],
+  ]);
+});
 
 it('row 10: database 10 is not 1 and not 0', async () => {
   pair = await Pair.start();
@@ -95,7 +91,7 @@ it('row 10: database 10 is not 1 and not 0', async () => {
     [],
     ['later:10', 'of:10'],
   ]);
-}, 60_000);
+});
 
 it('row 23: a $ in a password is a $, in a configuration of RedisShake too', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is taken as it stands
@@ -115,4 +111,4 @@ it('row 23: a $ in a password is a $, in a configuration of RedisShake too', asy
   expect(naru.exit?.code, naru.stderr).toBe(0);
   expect(String(await target.call('GET', 'key'))).toBe('value');
   expect(naru.stdout + naru.stderr).not.toContain('pa$$w');
-}, 60_000);
+});

@@ -65,7 +65,7 @@ async function expectAll(rig: Rig, naru: ReturnType<Rig['naru']>, rounds: number
     const replica = (await rig.source.info('replication')).get('slave0') ?? '';
     return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
   };
-  await until('everything is acknowledged', acknowledged, 60_000);
+  await until('everything is acknowledged', acknowledged);
   const exit = await naru.stop();
   const wrong: string[] = exit.code === 0 ? [] : [`exit code ${exit.code}: ${naru.stdout.slice(-2000)}`];
   wrong.push(...(await rig.ownKeys()));

@@ -26,7 +26,6 @@ export interface Tally {
 const TALLY_DB = 7;
 /** Connecting and asking take about 400 bytes: a cut after less would never let a link come up. */
 const HANDSHAKE_BYTES = 1000;
-const WAIT_MS = 30_000;
 
 export class Rig {
   readonly source: RedisServer;
@@ -98,7 +97,7 @@ export class Rig {
       await passes(proxy, 'to-server', random.int(bytesMax));
       proxy.cut();
     }
-    await until(`a new connection after ${way}`, async () => proxy.accepted > before, WAIT_MS);
+    await until(`a new connection after ${way}`, async () => proxy.accepted > before);
     // Most times it gets to work again first: the second commit says that the first one was heard of.
     if (random.chance(0.8)) await this.commits(2);
     return way;
@@ -125,7 +124,7 @@ export class Rig {
       );
       await this.source.call('CLIENT', 'KILL', 'TYPE', 'replica');
     }
-    await until('a new connection to the source', async () => proxy.accepted > before, WAIT_MS);
+    await until('a new connection to the source', async () => proxy.accepted > before);
   }
 
   /** The target runs so many more transactions, or takes checkpoints; with nothing under way none comes, and that is no matter. */
@@ -192,7 +191,7 @@ export class Rig {
 
 async function passes(proxy: FaultProxy, way: 'to-server' | 'to-client', bytes: number): Promise<void> {
   const end = proxy.passed[way] + bytes;
-  await until(`${bytes} bytes ${way}`, async () => proxy.passed[way] >= end, WAIT_MS);
+  await until(`${bytes} bytes ${way}`, async () => proxy.passed[way] >= end);
 }
 
 /** Commands that must be done exactly once, and how often each was given. */

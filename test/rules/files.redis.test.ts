@@ -54,7 +54,7 @@ describe('rules for files, and for keys that are scanned', () => {
     );
     expect(await compare(expected, target, { ttlToleranceMs: form === 'rdb' ? 0 : 1000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
-  }, 60_000);
+  });
 
   it('scan leaves what they make of it', async () => {
     await target.call('FLUSHALL');
@@ -65,7 +65,7 @@ describe('rules for files, and for keys that are scanned', () => {
     await applyModel(source, expected, model);
     expect(await compare(expected, target, { ttlToleranceMs: 1000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
-  }, 60_000);
+  });
 
   it('decode shows what they make of it', async () => {
     const naru = await Naru.run(['decode', join(source.dir, 'dump.rdb'), ...ARGS]);
@@ -81,7 +81,7 @@ describe('rules for files, and for keys that are scanned', () => {
     ]);
     expect(lines.some(({ type, key }) => type === 'zset' || String(key).startsWith('out:'))).toBe(false);
     expect(readdirSync(source.dir).length).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });
 
 describe('what can not be meant', () => {
@@ -108,29 +108,25 @@ describe('what can not be meant', () => {
       /rule 1: prefx is no key of it; did you mean prefix\?/,
     ],
     ['an option that is none', 'exclude_prefx = "a"', /did you mean exclude_prefix\?/],
-  ])(
-    '%s is told before anything is written',
-    async (_, text, message) => {
-      await target.call('FLUSHALL');
-      const args = [
-        'sync',
-        '--from',
-        source.url,
-        '--to',
-        target.url,
-        '--config',
-        toml(text),
-        '--dir',
-        temp.path,
-        '--until-synced',
-      ];
-      const naru = await Naru.run(args);
-      expect(naru.exit?.code).not.toBe(0);
-      expect(naru.stdout + naru.stderr).toMatch(message);
-      expect(await target.call('DBSIZE')).toBe(0);
-    },
-    60_000,
-  );
+  ])('%s is told before anything is written', async (_, text, message) => {
+    await target.call('FLUSHALL');
+    const args = [
+      'sync',
+      '--from',
+      source.url,
+      '--to',
+      target.url,
+      '--config',
+      toml(text),
+      '--dir',
+      temp.path,
+      '--until-synced',
+    ];
+    const naru = await Naru.run(args);
+    expect(naru.exit?.code).not.toBe(0);
+    expect(naru.stdout + naru.stderr).toMatch(message);
+    expect(await target.call('DBSIZE')).toBe(0);
+  });
 });
 
 describe('naru rules test', () => {
@@ -174,7 +170,7 @@ describe('naru rules test', () => {
     expect(renames?.count).toBe(2);
     expect(renames?.examples).toContain('in:1 -> out:1');
     expect(rules.find(({ rule }) => rule === 'ttl')?.expires.examples[0]).toMatch(/^in:1: \d+ s -> 3600 s$/);
-  }, 60_000);
+  });
 });
 
 describe('naru dump under rules', () => {
@@ -194,7 +190,7 @@ describe('naru dump under rules', () => {
     expect(naru.eventsOf('done')[0]?.keys).toBe(await applyModel(source, expected, model));
     expect(await compare(expected, loaded)).toEqual([]);
     await loaded.stop();
-  }, 60_000);
+  });
 
   it('dump writes one of several keys that come to have one name, and keeps to its rate', async () => {
     await source.call('FLUSHALL');
@@ -211,5 +207,5 @@ describe('naru dump under rules', () => {
     await target.call('FLUSHALL');
     const back = await Naru.run(['restore', '--from', to, '--to', target.url, '--json']);
     expect(back.eventsOf('done')[0]?.keys).toBe(300);
-  }, 60_000);
+  });
 });

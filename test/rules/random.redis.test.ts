@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { randomRun } from './random-run.ts';
 
 /** The long run, with other seeds: `npm run test:rules -- [rounds] [seed]`. */
-describe('under random rules the target is what they make of the source', { timeout: 120_000 }, () => {
+describe('under random rules the target is what they make of the source', () => {
   it.each([
     { mode: 'sync', seed: 7 },
     { mode: 'sync', toCluster: true, seed: 8 },

@@ -62,7 +62,7 @@ async function ends(naru: Naru): Promise<void> {
   expect((await naru.exited).code, naru.stdout + naru.stderr).toBe(0);
 }
 
-describe('of RedisShake 4', { timeout: 60_000 }, () => {
+describe('of RedisShake 4', () => {
   it('a sync_reader to a cluster, with filters', async () => {
     const source = await server();
     await fill(source, 300, { databases: 2 });
@@ -138,7 +138,7 @@ describe('of RedisShake 4', { timeout: 60_000 }, () => {
   });
 });
 
-describe('of RedisShake 1 and 2', { timeout: 60_000 }, () => {
+describe('of RedisShake 1 and 2', () => {
   it('sync from sentinels to a cluster, with filters', async () => {
     const group = await start(SentinelGroup.start({ replicas: 1 }));
     const source = await group.master();

@@ -137,5 +137,5 @@ describe('the target is what the rules make of the source, also where it is lost
     expect(await compare(expected, target, { ttlToleranceMs: ttlToleranceMs ?? 0 })).toEqual([]);
     const told = naru.eventsOf('rules').at(-1);
     expect(told?.rules.length).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

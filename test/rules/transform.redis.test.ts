@@ -60,7 +60,7 @@ describe('a transform', () => {
       return { key: db === 0 ? `t:${key}` : key, expireAtMs: key.endsWith('3') ? 0 : expireAtMs };
     });
     expect(await compare(expected, target)).toEqual([]);
-  }, 120_000);
+  });
 
   it('is asked about commands', async () => {
     const [source, target] = [await start(), await start()];
@@ -78,7 +78,7 @@ describe('a transform', () => {
     expect(String(await target.call('GET', 'k'))).toBe('changed');
     expect(await target.call('EXISTS', 'n')).toBe(0);
     expect((await naru.stop()).code, naru.stderr).toBe(0);
-  }, 60_000);
+  });
 
   it.each([
     [
@@ -95,18 +95,14 @@ describe('a transform', () => {
     ['never returns', 'export const entry = () => { for (;;); };', /entry did not return within/],
     ['is no module', 'export const entry = {', /CONFIG_INVALID.*can not be used/s],
     ['exports something else', 'export const entries = () => true;', /entries is none of the functions/],
-  ])(
-    'that %s ends the run with a clear error',
-    async (_, code, message) => {
-      const [source, target] = [await start(), await start()];
-      await source.call('SET', 'key', 'value');
-      const naru = sync(source, target, code, ['--until-synced']);
-      expect((await naru.exited).code).not.toBe(0);
-      expect(naru.stdout + naru.stderr).toMatch(message);
-      expect(await target.call('DBSIZE')).toBe(0);
-    },
-    60_000,
-  );
+  ])('that %s ends the run with a clear error', async (_, code, message) => {
+    const [source, target] = [await start(), await start()];
+    await source.call('SET', 'key', 'value');
+    const naru = sync(source, target, code, ['--until-synced']);
+    expect((await naru.exited).code).not.toBe(0);
+    expect(naru.stdout + naru.stderr).toMatch(message);
+    expect(await target.call('DBSIZE')).toBe(0);
+  });
 
   it('that fails at some entries leaves those out and counts them, where that is wished', async () => {
     const [source, target] = [await start(), await start()];
@@ -117,5 +113,5 @@ describe('a transform', () => {
     expect((await naru.exited).code, naru.stderr).toBe(0);
     expect(naru.eventsOf('rules').at(-1)?.rejected).toBe(2);
     expect(String(await target.call('KEYS', '*'))).toBe('good:1');
-  }, 60_000);
+  });
 });

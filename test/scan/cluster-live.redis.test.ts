@@ -14,7 +14,7 @@ let server: RedisServer;
 beforeAll(async () => {
   source = await RedisCluster.start({ masters: 3, replicas: 1 });
   server = await RedisServer.start();
-}, 60_000);
+});
 afterAll(async () => {
   await server?.stop();
   await source?.stop();
@@ -52,4 +52,4 @@ it('by tracking, into one server', async () => {
   await until('both to be equal', async () => (await found()).length === 0);
   expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000) + naru.stderr).toMatchObject({ code: 0 });
   expect(await found()).toEqual([]);
-}, 120_000);
+});

@@ -52,7 +52,7 @@ it.each(['tracking', 'keyspace', 'monitor', 'passes'])('by %s, until it is stopp
   const differences = await compare(source, target, { ttlToleranceMs: 20 });
   expect(differences.filter((line) => !line.startsWith('functions'))).toEqual([]);
   expect(writer.written).toBeGreaterThan(500);
-}, 90_000);
+});
 
 it('until it is in sync, and what the source removes is removed', async () => {
   const source = await start();
@@ -95,7 +95,7 @@ it('until it is in sync, and what the source removes is removed', async () => {
   expect(((await target.call('KEYS', '*')) as Buffer[]).map(String).sort()).toEqual(['after', 'own']);
   const synced = await Naru.run([...options, '--until-synced', '--dir', temp.path]);
   expect(synced.exit?.code, synced.stdout).toBe(0);
-}, 60_000);
+});
 
 it('what is read by type, whole or in parts, is written again only where it has changed', async () => {
   const source = await start();
@@ -129,7 +129,7 @@ it('what is read by type, whole or in parts, is written again only where it has 
     String(await target.call('DEBUG', 'DIGEST')),
   ];
   expect(other).toBe(one);
-}, 60_000);
+});
 
 it('keeps the keys that the target had, or ends at the first of them', async () => {
   const source = await start();
@@ -150,4 +150,4 @@ it('keeps the keys that the target had, or ends at the first of them', async () 
   const failed = await Naru.run([...both, '--on-conflict', 'fail']);
   expect(failed.exit?.code).toBe(1);
   expect(failed.stdout).toContain('KEY_EXISTS');
-}, 60_000);
+});

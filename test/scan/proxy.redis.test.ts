@@ -19,7 +19,7 @@ let target: ApsaraProxy;
 beforeAll(async () => {
   source = await ApsaraProxy.start(await RedisCluster.start({ masters: 2 }));
   target = await ApsaraProxy.start(await RedisCluster.start({ masters: 2 }));
-}, 60_000);
+});
 afterAll(async () => {
   for (const proxy of [source, target]) {
     await proxy?.stop();
@@ -99,7 +99,7 @@ describe('scan from a proxy', () => {
     const players = Array.from({ length: 1000 }, (_, n) => [(n * 7919) % 10_007, `player:${n}`]);
     await client.call('ZADD', LEADERBOARD, ...players.flat());
     client.close();
-  }, 60_000);
+  });
   beforeEach(async () => {
     await flush(target);
     for (const name of Object.keys(source.options)) delete source.options[name as keyof ApsaraOptions];

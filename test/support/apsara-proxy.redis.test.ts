@@ -18,7 +18,7 @@ beforeAll(async () => {
   cluster = await RedisCluster.start({ masters: 2, config: { 'notify-keyspace-events': 'AKE' } });
   proxy = await ApsaraProxy.start(cluster);
   client = await connect();
-}, 60_000);
+});
 afterAll(async () => {
   for (const one of clients) one.close();
   await proxy?.stop();

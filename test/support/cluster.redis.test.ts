@@ -11,7 +11,7 @@ afterAll(() => cluster?.stop());
 it('takes writes at the master of the slot, which reach the replica', async () => {
   const master = await cluster.masterOf(12182);
   await master.server.call('SET', 'foo', 'bar');
-  expect(await master.server.call('WAIT', 1, 5000)).toBe(1);
+  expect(await master.server.call('WAIT', 1, 60_000)).toBe(1);
   const [replica] = (await cluster.replicasOf(master)) as [ClusterNode];
   expect((await replica.server.info('keyspace')).get('db0')).toMatch(/^keys=1,/);
   await expect((await cluster.masterOf(0)).server.call('GET', 'foo')).rejects.toThrow(/^MOVED 12182 /);

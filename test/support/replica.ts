@@ -2,9 +2,9 @@ import type { RedisServer } from './redis-server.ts';
 import { until } from './until.ts';
 
 /** Makes `replica` a plain replica of `source`, and resolves when its full copy is done. */
-export async function makeReplica(replica: RedisServer, source: RedisServer, msMax = 60_000): Promise<void> {
+export async function makeReplica(replica: RedisServer, source: RedisServer): Promise<void> {
   await replica.call('REPLICAOF', source.host, source.port);
-  await inSync(replica, source, msMax);
+  await inSync(replica, source);
 }
 
 /** Whether the replica's link is up and it has applied everything that the source has written up to now. */
@@ -14,6 +14,6 @@ export async function isInSync(replica: RedisServer, source: RedisServer): Promi
   return info.get('master_link_status') === 'up' && Number(info.get('slave_repl_offset')) >= offset;
 }
 
-export async function inSync(replica: RedisServer, source: RedisServer, msMax = 60_000): Promise<void> {
-  await until('the replica is in sync', () => isInSync(replica, source), msMax);
+export async function inSync(replica: RedisServer, source: RedisServer): Promise<void> {
+  await until('the replica is in sync', () => isInSync(replica, source));
 }

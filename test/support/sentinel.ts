@@ -174,19 +174,15 @@ export class SentinelGroup {
     if (sentinelPassword !== undefined) lines.push(`sentinel sentinel-pass ${sentinelPassword}`);
     for (let n = 0; n < sentinels; n++)
       this.sentinels.push(await Sentinel.start(lines, binary, sentinelPassword));
-    await until(
-      'the sentinels to know all',
-      async () => {
-        const seen = await Promise.all(this.sentinels.map((sentinel) => sentinel.master(name)));
-        return seen.every(
-          (fields) =>
-            fields.get('flags') === 'master' &&
-            Number(fields.get('num-slaves')) === replicas &&
-            Number(fields.get('num-other-sentinels')) === sentinels - 1,
-        );
-      },
-      30_000,
-    );
+    await until('the sentinels to know all', async () => {
+      const seen = await Promise.all(this.sentinels.map((sentinel) => sentinel.master(name)));
+      return seen.every(
+        (fields) =>
+          fields.get('flags') === 'master' &&
+          Number(fields.get('num-slaves')) === replicas &&
+          Number(fields.get('num-other-sentinels')) === sentinels - 1,
+      );
+    });
   }
 
   async #inStep(replicas: number): Promise<boolean> {

@@ -37,7 +37,7 @@ it('ends when its signal is aborted, with everything that it had received', asyn
     if (event.event !== 'synced') continue;
     await source.call('SET', 'later', 1);
     // The source counts a replica only once it holds the write: so WAIT answers when the target has it.
-    expect(await source.call('WAIT', 1, 10_000)).toBe(1);
+    expect(await source.call('WAIT', 1, 60_000)).toBe(1);
     expect(String(await target.call('GET', 'later'))).toBe('1');
     stop.abort();
   }

@@ -13,13 +13,13 @@ let rig: Rig;
 beforeAll(async () => {
   cluster = await RedisCluster.start({ masters: 3, replicas: 1 });
   rig = await Rig.start();
-}, 60_000);
+});
 afterAll(async () => {
   await cluster.stop();
   await rig.stop();
 });
 
-describe('a cluster as source', { timeout: 60_000 }, () => {
+describe('a cluster as source', () => {
   it('is copied with all of its masters while it is written to', async () => {
     const writer = await ClusterWriter.start(cluster, 1);
     await writer.until(2000);
@@ -51,7 +51,7 @@ describe('a cluster as source', { timeout: 60_000 }, () => {
     await writer.until(1000);
     // What its replica has not got would be lost with a master: then nobody could go on, and the run would say so.
     await writer.pause();
-    await second?.server.call('WAIT', 1, 5000);
+    await second?.server.call('WAIT', 1, 60_000);
     await until('the link to have it too', async () => {
       const replicas = Number((await second?.server.info('replication'))?.get('connected_slaves'));
       return replicas === 2 && Number(await second?.server.call('WAIT', 2, 1000)) === 2;

@@ -37,7 +37,7 @@ async function callsOf({ server }: ClusterNode): Promise<number> {
   return Number((await server.info('stats')).get('total_commands_processed'));
 }
 
-describe('a cluster as target', { timeout: 90_000 }, () => {
+describe('a cluster as target', () => {
   it('takes every write command', async () => {
     const { rig, cluster } = await rigged({ masters: 3 });
     const writer = await rig.writer({ seed: 21 });

@@ -41,7 +41,7 @@ async function feeding(servers: readonly RedisServer[]): Promise<RedisServer[]> 
   return servers.filter((_, at) => (counts[at] as number) > 0);
 }
 
-describe('a group with sentinels', { timeout: 60_000 }, () => {
+describe('a group with sentinels', () => {
   it('is followed to the master that takes over', async () => {
     const rig = await rigged();
     const group = await SentinelGroup.start({ replicas: 1, sentinelPassword: 'guards' });
@@ -51,7 +51,7 @@ describe('a group with sentinels', { timeout: 60_000 }, () => {
     const naru = rig.sync(group.url, '--from-sentinel-password-file', rig.file('guards', 'guards'));
     await naru.untilEvent('synced');
     await master.call('INCR', 'before');
-    expect(await master.call('WAIT', 2, 5000)).toBe(2);
+    expect(await master.call('WAIT', 2, 60_000)).toBe(2);
     const heir = await group.killMaster();
     await heir.call('INCR', 'before');
     await rig.holds('before', '3');
@@ -82,7 +82,7 @@ describe('a group with sentinels', { timeout: 60_000 }, () => {
     await naru.untilEvent('synced');
     await write(master, 2);
     // A history that only the dead master had, nobody could go on with.
-    expect(await master.call('WAIT', 2, 20_000)).toBe(2);
+    expect(await master.call('WAIT', 2, 60_000)).toBe(2);
     const [node] = await rig.targetCluster.masters();
     const [heir] = await Promise.all([
       group.killMaster(),
@@ -95,7 +95,7 @@ describe('a group with sentinels', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a cluster', { timeout: 60_000 }, () => {
+describe('a cluster', () => {
   it('is read from its replicas where that is preferred', async () => {
     const rig = await rigged();
     const cluster = await clustered({ masters: 3, replicas: 1 });

@@ -40,7 +40,7 @@ describe('the model', () => {
   });
 });
 
-describe('a run between clusters', { timeout: 60_000 }, () => {
+describe('a run between clusters', () => {
   it('leaves both with what the model says', async () => {
     expect(await modelRun({ from: 0, to: 3, seed: 11, commands: 3000, changes: false })).toMatch(
       /recopied [1-9]/,

@@ -17,7 +17,7 @@ async function start(masters: number): Promise<{ cluster: RedisCluster; rig: Rig
   return { cluster, rig };
 }
 
-describe('slots that move at the source', { timeout: 90_000 }, () => {
+describe('slots that move at the source', () => {
   it('leave nothing behind and lose nothing: while the full copy is made, and in the stream', async () => {
     const { cluster, rig } = await start(3);
     await fill(cluster, 20_000, 100);

@@ -52,7 +52,7 @@ async function failed(naru: Naru): Promise<unknown> {
   return naru.eventsOf('error').at(-1);
 }
 
-describe('databases that come together', { timeout: 60_000 }, () => {
+describe('databases that come together', () => {
   it('need a word on keys that are in two of them', async () => {
     await fillDatabases();
     expect(await failed(rig.sync())).toMatchObject({ code: 'CONFIG_INVALID', side: 'target' });
@@ -102,7 +102,7 @@ async function monitor({ host, port }: RedisServer): Promise<{ lines(): string[]
   return { lines: () => text.split('\r\n'), close: () => socket.destroy() };
 }
 
-describe('a transaction', { timeout: 60_000 }, () => {
+describe('a transaction', () => {
   it('stays one within a slot, and is one for each stretch of a slot else', async () => {
     const naru = rig.sync();
     await naru.untilEvent('synced');

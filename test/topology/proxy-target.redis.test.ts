@@ -32,7 +32,7 @@ const ARGUMENTS: readonly [RegExp, readonly string[]][] = [
 
 const name = hasNutcracker() ? 'a proxy as target' : 'a proxy as target (skipped: there is no nutcracker)';
 
-describe.skipIf(!hasNutcracker())(name, { timeout: 90_000 }, () => {
+describe.skipIf(!hasNutcracker())(name, () => {
   it('passes each command that it is given', async () => {
     const proxy = await Nutcracker.start();
     stops.push(() => proxy.stop());

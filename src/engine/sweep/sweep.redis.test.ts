@@ -24,7 +24,7 @@ beforeAll(async () => {
     RedisServer.start(),
     RedisServer.start(),
   ]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await proxy?.stop();
@@ -38,9 +38,9 @@ beforeEach(async () => {
 
 function about(url: string, side: 'source' | 'target', override?: TopologyName): SourceKeysOptions {
   const endpoint = parseGroup(url);
-  const find = (): Promise<Topology> => discover({ endpoint, connectTimeoutMs: 5000, side, override });
+  const find = (): Promise<Topology> => discover({ endpoint, connectTimeoutMs: 60_000, side, override });
   const { signal } = new AbortController();
-  return { endpoint, find, tls: {}, connectTimeoutMs: 5000, giveUpAfterMs: 5000, signal };
+  return { endpoint, find, tls: {}, connectTimeoutMs: 60_000, giveUpAfterMs: 5000, signal };
 }
 
 const targetAt = (url: string, override?: TopologyName): TargetKeys =>
@@ -148,7 +148,7 @@ describe('sweep', () => {
     // What it knew of the cluster does not hold any more.
     expect(await source.exist(0, [lost, Buffer.from('key1')])).toEqual([false, true]);
     source.close();
-  }, 30_000);
+  });
 
   it('goes through a proxy, where that offers SCAN', async () => {
     const { options } = proxy;

@@ -11,7 +11,7 @@ import { keySlot, slotTag } from './slot.ts';
 import { nodeAt, ownerOf, type Topology } from './topology.ts';
 
 const find = (url: string, more: Partial<DiscoverOptions> = {}): Promise<Topology> =>
-  discover({ endpoint: parseGroup(url), connectTimeoutMs: 5000, side: 'source', ...more });
+  discover({ endpoint: parseGroup(url), connectTimeoutMs: 60_000, side: 'source', ...more });
 
 /** The master of the slot as the topology has it, by its port. */
 const portOf = (topology: Topology, slot: number): number | undefined => ownerOf(topology, slot)?.port;
@@ -108,7 +108,7 @@ describe('a cluster of 3 masters and 3 replicas', () => {
     const [heir] = (await cluster.replicasOf(other)) as [ClusterNode];
     await cluster.kill(other);
     // Begun while nobody has noticed: it waits for the failover.
-    const found = await find(replica.server.url, { settleMs: 30_000 });
+    const found = await find(replica.server.url, { settleMs: 90_000 });
     expect(portOf(found, 16383)).toBe(heir.server.port);
     expect(found.nodes.find(({ id }) => id === other.id)).toMatchObject({
       failed: true,

@@ -11,7 +11,7 @@ import type { Topology } from './topology.ts';
 
 const find = (address: string | Endpoint, more: Partial<DiscoverOptions> = {}): Promise<Topology> => {
   const endpoint = typeof address === 'string' ? parseGroup(address) : address;
-  return discover({ endpoint, connectTimeoutMs: 5000, side: 'source', ...more });
+  return discover({ endpoint, connectTimeoutMs: 60_000, side: 'source', ...more });
 };
 
 describe('a master, two replicas and three sentinels', () => {
@@ -144,7 +144,7 @@ describe('a master, two replicas and three sentinels', () => {
       'the master to be down',
       async () => (await first.master(group.name)).get('flags')?.includes('s_down') === true,
     );
-    expect((await find(group.url, { settleMs: 50_000 })).nodes[0]?.port).toBe(next.port);
+    expect((await find(group.url, { settleMs: 90_000 })).nodes[0]?.port).toBe(next.port);
   });
 });
 

@@ -9,7 +9,7 @@ import { type DiscoverOptions, discover } from './discover.ts';
 import { nodeEndpoint, ownerOf, type Topology } from './topology.ts';
 
 const find = (url: string, more: Partial<DiscoverOptions> = {}): Promise<Topology> =>
-  discover({ endpoint: parseGroup(url), connectTimeoutMs: 5000, side: 'source', ...more });
+  discover({ endpoint: parseGroup(url), connectTimeoutMs: 60_000, side: 'source', ...more });
 
 describe('a master with a replica', () => {
   let master: RedisServer;
@@ -52,11 +52,11 @@ describe('a master with a replica', () => {
 
   it('may be given by a unix socket, and be dialed again by what was found', async () => {
     const endpoint = parseGroup(`unix://${master.socketPath}?db=3`);
-    const topology = await discover({ endpoint, connectTimeoutMs: 5000, side: 'source' });
+    const topology = await discover({ endpoint, connectTimeoutMs: 60_000, side: 'source' });
     const [node] = topology.nodes;
     const found = nodeEndpoint(endpoint, node as NonNullable<typeof node>);
     expect(found).toEqual({ path: master.socketPath, db: 3, tls: false });
-    const client = new RespClient(await Connection.open(found, { timeoutMs: 5000, side: 'source' }));
+    const client = new RespClient(await Connection.open(found, { timeoutMs: 60_000, side: 'source' }));
     expect(await client.call('PING')).toBe('PONG');
     await client.close();
   });

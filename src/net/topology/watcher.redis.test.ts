@@ -11,7 +11,7 @@ import { TopologyWatcher } from './watcher.ts';
 async function watch(url: string) {
   const options: DiscoverOptions = {
     endpoint: parseGroup(url),
-    connectTimeoutMs: 5000,
+    connectTimeoutMs: 60_000,
     side: 'source',
     settleMs: 2000,
   };
@@ -60,7 +60,7 @@ it('follows a cluster: a MOVED, the death of the node that the address names, an
     expect(left.owners.every((owner) => owner >= 0)).toBe(true);
     const options: DiscoverOptions = {
       endpoint: parseGroup(one.server.url),
-      connectTimeoutMs: 5000,
+      connectTimeoutMs: 60_000,
       side: 'source',
     };
     const known = [gone, two].map(({ server: { host, port } }) => ({ host, port }));

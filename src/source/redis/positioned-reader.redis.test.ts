@@ -44,7 +44,7 @@ function make(options: Partial<PositionedReaderOptions> = {}, login = ''): Posit
   return new PositionedReader({
     open: async () => {
       if (client?.connection.isOpen !== true)
-        client = await openClient(parseEndpoint(url), { side: 'source', timeoutMs: 5000 });
+        client = await openClient(parseEndpoint(url), { side: 'source', timeoutMs: 60_000 });
       return client;
     },
     expireTime: true,

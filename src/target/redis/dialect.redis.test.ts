@@ -19,7 +19,7 @@ async function start(options: RedisServerOptions): Promise<RedisServer> {
 }
 
 async function connect(server: RedisServer): Promise<RespClient> {
-  const client = await openClient(parseEndpoint(server.url), { timeoutMs: 5000, side: 'target' });
+  const client = await openClient(parseEndpoint(server.url), { timeoutMs: 60_000, side: 'target' });
   clients.push(client);
   return client;
 }

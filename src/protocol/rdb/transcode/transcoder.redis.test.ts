@@ -52,7 +52,7 @@ beforeAll(async () => {
     const client = await server.connect();
     running.set(name, { name, readable: READABLE[name] as Readable, server, client });
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const { client, server } of running.values()) {

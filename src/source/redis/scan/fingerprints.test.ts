@@ -136,5 +136,5 @@ describe('Fingerprints', () => {
     expect(prints.memoryBytes / count).toBeLessThan(8);
     expect(prints.fileBytes).toBe(0);
     prints.close();
-  }, 120_000);
+  });
 });

@@ -15,10 +15,10 @@ import { askProcesses } from './process.ts';
 import { findWalks } from './proxy-walks.ts';
 
 const find = (url: string, override?: TopologyName): Promise<Topology> =>
-  discover({ endpoint: parseGroup(url), connectTimeoutMs: 5000, side: 'source', override });
+  discover({ endpoint: parseGroup(url), connectTimeoutMs: 60_000, side: 'source', override });
 
 async function connected<T>(url: string, use: (client: RespClient) => Promise<T>): Promise<T> {
-  const client = await openClient(parseGroup(url), { tls: {}, timeoutMs: 5000, side: 'source' });
+  const client = await openClient(parseGroup(url), { tls: {}, timeoutMs: 60_000, side: 'source' });
   try {
     return await use(client);
   } finally {
@@ -43,7 +43,7 @@ describe('before the shards of a cluster, a proxy as Alibaba Cloud has it', () =
   beforeAll(async () => {
     cluster = await RedisCluster.start({ masters: 2 });
     proxy = await ApsaraProxy.start(cluster);
-  }, 60_000);
+  });
   afterAll(async () => {
     await proxy?.stop();
     await cluster?.stop();

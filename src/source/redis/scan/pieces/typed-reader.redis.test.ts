@@ -262,21 +262,17 @@ describe('TypedReader', () => {
     ['many at once', true, 1024 * 1024],
     // The first part of a sorted set has to be more than a listpack holds, or the target makes 0 of -0.
     ['in parts of 4 KiB', false, 4096],
-  ])(
-    'reads what DUMP gives: all types, %s',
-    async (_, many, partBytes) => {
-      await fill(source, 700, { largeElements: 1500 });
-      await fillExtremes();
-      await source.call('FUNCTION', 'FLUSH');
-      const reader = new TypedReader({ records, version: 10, partBytes });
-      expect(await readAll(reader, source, client, many)).toBe(700 + 5);
-      const applied = await apply(target);
-      expect(applied.parts > 5).toBe(partBytes < 1e6);
-      expect(applied.unjoined).toEqual([]);
-      expect(await compare(source, target, { groupCounters: true })).toEqual([]);
-    },
-    60_000,
-  );
+  ])('reads what DUMP gives: all types, %s', async (_, many, partBytes) => {
+    await fill(source, 700, { largeElements: 1500 });
+    await fillExtremes();
+    await source.call('FUNCTION', 'FLUSH');
+    const reader = new TypedReader({ records, version: 10, partBytes });
+    expect(await readAll(reader, source, client, many)).toBe(700 + 5);
+    const applied = await apply(target);
+    expect(applied.parts > 5).toBe(partBytes < 1e6);
+    expect(applied.unjoined).toEqual([]);
+    expect(await compare(source, target, { groupCounters: true })).toEqual([]);
+  });
 
   it.each(OTHERS)('reads $name, with the expiries of fields where it has them', async ({
     binary,
@@ -307,7 +303,7 @@ describe('TypedReader', () => {
       by.connection.destroy();
       await Promise.all(servers.map((server) => server.stop()));
     }
-  }, 60_000);
+  });
 
   it('never mixes types or crashes while keys change, and ends with what is there', async () => {
     const writer = await source.connect();
@@ -346,7 +342,7 @@ describe('TypedReader', () => {
     expect(applied.parts).toBeGreaterThan(0);
     expect(applied.abandoned + gone).toBeGreaterThan(0);
     expect(await compare(source, target)).toEqual([]);
-  }, 60_000);
+  });
 
   it('tells of parts whose beginning is lost', async () => {
     await source.pipeline(
