@@ -140,19 +140,6 @@ export class Rig {
     await until('a commit', async () => (await done()) >= before + count, 1000).catch(() => undefined);
   }
 
-  /** The source has heard that all it wrote is in the target. */
-  async acknowledged(): Promise<void> {
-    await until(
-      'all to be acknowledged',
-      async () => {
-        const info = await this.source.info('replication');
-        const acked = /offset=(\d+)/.exec(info.get('slave0') ?? '')?.[1] ?? -1;
-        return Number(acked) >= Number(info.get('master_repl_offset'));
-      },
-      60_000,
-    );
-  }
-
   /** The target has committed, and nobody hears of it. */
   async #holdBehindCommit(): Promise<void> {
     this.toTarget.use({ kind: 'hold-response' });

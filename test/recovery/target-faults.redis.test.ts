@@ -1,6 +1,7 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { acknowledged } from '../support/acknowledged.ts';
 import { compare } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
 import { until } from '../support/until.ts';
@@ -31,7 +32,7 @@ describe('the target is killed', () => {
       await rig.target.restart();
     }
     await writer.stop();
-    await rig.commits(2);
+    await acknowledged(naru, rig.source);
     expect((await naru.stop()).code, naru.stdout.slice(-2000)).toBe(0);
     expect(await compare(rig.source, rig.target, everything)).toEqual([]);
     expect(await tallied(rig.target)).toEqual(tallyOf(counted.count));
@@ -51,7 +52,7 @@ describe('the target is killed', () => {
     copyFileSync(saved, old);
     // More than is kept, and nothing of it leaves a mark in the target.
     for (let n = 0; n < 100; n++) await rig.source.call('PUBLISH', 'nobody', 'x'.repeat(1000));
-    await rig.acknowledged();
+    await acknowledged(naru, rig.source);
     const count = async (): Promise<string> => rig.target.text('GET', 'count');
     for (let n = 1; n <= 3; n++) {
       await rig.source.call('INCR', 'count');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { readRules } from '../../src/config/rule-tables.ts';
 import { Rules } from '../../src/rules/rules.ts';
+import { acknowledged } from '../support/acknowledged.ts';
 import { RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { compare } from '../support/compare.ts';
@@ -12,7 +13,6 @@ import { Naru } from '../support/naru.ts';
 import { Random } from '../support/random.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import type { Arg } from '../support/resp-client.ts';
-import { until } from '../support/until.ts';
 import { DATABASES, keyOf } from '../support/write-values.ts';
 import { Writer } from '../support/writers.ts';
 import { ClusterWriter } from '../topology/cluster-writer.ts';
@@ -206,18 +206,7 @@ async function endsLive(naru: Naru): Promise<void> {
 
 /** A run that is stopped once the lag is nothing applies what it has received; the sources are at rest. */
 async function ends(naru: Naru, sources: readonly RedisServer[]): Promise<void> {
-  for (const source of sources) {
-    const offset = Number((await source.info('replication')).get('master_repl_offset'));
-    await until(
-      'everything to be acknowledged',
-      async () => {
-        if (naru.exit !== undefined) throw new Error('naru ended');
-        const replica = (await source.info('replication')).get('slave0') ?? '';
-        return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
-      },
-      60_000,
-    );
-  }
+  for (const source of sources) await acknowledged(naru, source);
   await naru.untilEvent('synced');
   await naru.stop();
 }

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { acknowledged } from '../support/acknowledged.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { compare } from '../support/compare.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { applyModel, type Model } from './model.ts';
 
@@ -125,10 +125,7 @@ describe('the target is what the rules make of the source, also where it is lost
     }
     await writer.stop();
     const offset = Number((await source.info('replication')).get('master_repl_offset'));
-    await until('all is received', async () => {
-      const { lagBytes, phase } = naru.eventsOf('progress').at(-1) ?? {};
-      return phase === 'stream' && lagBytes === 0 && naru.eventsOf('synced').length > 0;
-    });
+    await acknowledged(naru, source);
     const { code } = await naru.stop('SIGTERM');
     expect(code, naru.stdout + naru.stderr).toBe(0);
     expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);

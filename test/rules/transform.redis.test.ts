@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { acknowledged } from '../support/acknowledged.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { compare } from '../support/compare.ts';
 import { Naru } from '../support/naru.ts';
@@ -50,10 +51,7 @@ describe('a transform', () => {
     await naru.untilEvent('snapshot_done');
     await writer.until(4000);
     await writer.stop();
-    await until('all is received', async () => {
-      const { lagBytes, phase } = naru.eventsOf('progress').at(-1) ?? {};
-      return phase === 'stream' && lagBytes === 0 && naru.eventsOf('synced').length > 0;
-    });
+    await acknowledged(naru, source);
     expect((await naru.stop()).code, naru.stderr).toBe(0);
     await applyModel(source, expected, ({ db, key, type, expireAtMs }) => {
       if (type === 'hash' || key.endsWith('4')) return undefined;

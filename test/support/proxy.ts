@@ -6,6 +6,7 @@ export type Direction = 'to-server' | 'to-client';
 export type Fault =
   | { readonly kind: 'reject' }
   | { readonly kind: 'cut-after-bytes'; readonly bytes: number; readonly direction: Direction }
+  | { readonly kind: 'hold-after-bytes'; readonly bytes: number; readonly direction: Direction }
   | { readonly kind: 'hold-response' }
   | { readonly kind: 'respond-slowly'; readonly bytesPerSecond: number };
 
@@ -15,6 +16,13 @@ export const Reject: Fault = { kind: 'reject' };
 /** Once: lets exactly so many further bytes pass in one direction (all connections together), then cuts every connection. */
 export const CutAfterBytes = (bytes: number, direction: Direction): Fault => ({
   kind: 'cut-after-bytes',
+  bytes,
+  direction,
+});
+
+/** Lets so many further bytes pass in one direction (all connections together), and no more in that one until another fault, or none, is set. */
+export const HoldAfterBytes = (bytes: number, direction: Direction): Fault => ({
+  kind: 'hold-after-bytes',
   bytes,
   direction,
 });
@@ -41,8 +49,11 @@ export class FaultProxy {
   readonly #target: { host: string; port: number };
   readonly #connections = new Set<Connection>();
   #fault: Fault | undefined;
-  #bytesUntilCut = Number.POSITIVE_INFINITY;
+  /** with the faults that count: bytes that may still pass */
+  #bytesLeft = Number.POSITIVE_INFINITY;
   #paused = false;
+  /** have been given their last bytes */
+  readonly #ending = new Set<Socket>();
   /** bytes passed on so far */
   readonly passed: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 };
   /** connections taken so far, rejected ones too */
@@ -79,8 +90,8 @@ export class FaultProxy {
   /** Sets the fault for connections old and new; undefined: none. */
   use(fault: Fault | undefined): void {
     this.#fault = fault;
-    this.#bytesUntilCut = fault?.kind === 'cut-after-bytes' ? fault.bytes : Number.POSITIVE_INFINITY;
-    for (const connection of this.#connections) this.#flow(connection);
+    this.#bytesLeft = fault !== undefined && 'bytes' in fault ? fault.bytes : Number.POSITIVE_INFINITY;
+    this.#goOn();
   }
 
   /** Cuts every connection now, with a reset. */
@@ -89,6 +100,7 @@ export class FaultProxy {
       client.resetAndDestroy();
       server.resetAndDestroy();
     }
+    for (const socket of this.#ending) socket.destroy();
   }
 
   /** Nothing passes in either direction until `resume()`; connections stay up, as when cables are pulled. */
@@ -99,7 +111,19 @@ export class FaultProxy {
 
   resume(): void {
     this.#paused = false;
-    for (const connection of this.#connections) this.#flow(connection);
+    this.#goOn();
+  }
+
+  /** What has waited goes on in one piece, however it came. */
+  #goOn(): void {
+    for (const connection of this.#connections) {
+      const sockets = [connection.client, connection.server];
+      for (const socket of sockets) socket.cork();
+      this.#flow(connection);
+      setImmediate(() => {
+        for (const socket of sockets) socket.uncork();
+      });
+    }
   }
 
   async stop(): Promise<void> {
@@ -142,11 +166,20 @@ export class FaultProxy {
   #pass(connection: Connection, from: Socket, to: Socket, chunk: Buffer, direction: Direction): void {
     const fault = this.#fault;
     if (fault?.kind === 'cut-after-bytes' && fault.direction === direction) {
-      if (chunk.length >= this.#bytesUntilCut) {
-        this.#lastBytes(to, chunk.subarray(0, this.#bytesUntilCut), direction);
+      if (chunk.length >= this.#bytesLeft) {
+        this.#lastBytes(to, chunk.subarray(0, this.#bytesLeft), direction);
         return;
       }
-      this.#bytesUntilCut -= chunk.length;
+      this.#bytesLeft -= chunk.length;
+    }
+    if (fault?.kind === 'hold-after-bytes' && fault.direction === direction) {
+      const piece = chunk.subarray(0, this.#bytesLeft);
+      this.#bytesLeft -= piece.length;
+      if (this.#bytesLeft === 0) for (const each of this.#connections) this.#flow(each);
+      // Read later, as if it had not come yet.
+      if (piece.length < chunk.length) from.unshift(chunk.subarray(piece.length));
+      if (piece.length === 0) return;
+      chunk = piece;
     }
     if (fault?.kind === 'respond-slowly' && direction === 'to-client') {
       this.#passSlowly(connection, chunk, fault.bytesPerSecond);
@@ -156,15 +189,23 @@ export class FaultProxy {
     if (!to.write(chunk)) from.pause();
   }
 
-  /** An orderly end for the receiver, since a reset could overtake the last bytes; the others are cut. */
+  /** An orderly end for the receiver, which then closes by itself, since a reset could overtake the last bytes; the others are cut. */
   #lastBytes(to: Socket, bytes: Buffer, direction: Direction): void {
     this.use(undefined);
     this.passed[direction] += bytes.length;
-    for (const connection of this.#connections) {
-      for (const socket of [connection.client, connection.server])
-        if (socket !== to) socket.removeAllListeners('data');
+    for (const { client, server, slow } of this.#connections) {
+      clearTimeout(slow);
+      for (const socket of [client, server]) {
+        for (const event of ['data', 'drain', 'end', 'error', 'close']) socket.removeAllListeners(event);
+        socket.on('error', () => {});
+        if (socket !== to) socket.resetAndDestroy();
+      }
     }
-    to.end(bytes, () => this.cut());
+    this.#connections.clear();
+    this.#ending.add(to.once('close', () => this.#ending.delete(to)));
+    // What it still says goes nowhere, but has to be read for its end to be seen.
+    to.once('end', () => to.destroy()).resume();
+    to.end(bytes);
   }
 
   #passSlowly(connection: Connection, chunk: Buffer, bytesPerSecond: number): void {
@@ -186,9 +227,16 @@ export class FaultProxy {
   /** Reads from each side or not, as the faults and the other side's buffer say. */
   #flow(connection: Connection): void {
     const { client, server, slow } = connection;
-    const held = this.#fault?.kind === 'hold-response';
-    read(client, !this.#paused && !server.writableNeedDrain);
-    read(server, !this.#paused && !held && slow === undefined && !client.writableNeedDrain);
+    read(client, !this.#holds('to-server') && !server.writableNeedDrain);
+    read(server, !this.#holds('to-client') && slow === undefined && !client.writableNeedDrain);
+  }
+
+  #holds(direction: Direction): boolean {
+    const fault = this.#fault;
+    if (fault?.kind === 'hold-response' && direction === 'to-client') return true;
+    const isOver =
+      fault?.kind === 'hold-after-bytes' && fault.direction === direction && this.#bytesLeft === 0;
+    return this.#paused || isOver;
   }
 }
 

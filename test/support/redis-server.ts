@@ -22,15 +22,31 @@ export interface RedisServerOptions {
   binary?: string;
 }
 
+/**
+ * Where servers listen: below what a kernel gives to connections by itself (32,768 and on), as is a cluster's bus, ten thousand higher. Such a port may be
+ * somebody else's while a server is restarted; those of here are given to nobody twice in a row.
+ */
+const FIRST_PORT = 11_000;
+const PORTS = 10_000;
+/** Processes that start at once are far from each other: 7919 is prime to the number of ports. */
+let nextPort = (process.pid * 7919) % PORTS;
+
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + nextPort;
+    nextPort = (nextPort + 1) % PORTS;
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', resolve);
+  const free = await new Promise<boolean>((resolve) => {
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => resolve(true));
   });
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  if (free) await new Promise((resolve) => probe.close(resolve));
+  return free;
 }
 
 const versions = new Map<string, number>();
@@ -69,7 +85,6 @@ function killIfThere(pid: number): void {
 }
 
 const LOG_BYTES_MAX = 16 * 1024;
-const STOP_MS_MAX = 10_000;
 
 /** A real server on a free loopback port. It ends with `stop()`, and in any case with this process. */
 export class RedisServer {
@@ -180,10 +195,12 @@ export class RedisServer {
   /** Sends a signal; SIGKILL strikes a child that saves in the background too, and waits until the server is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const exited = this.#exited;
-    const children = signal === 'SIGKILL' ? childrenOf(this.pid) : [];
-    process.kill(this.pid, signal);
-    for (const child of children) killIfThere(child);
-    if (signal === 'SIGKILL') await exited;
+    if (signal !== 'SIGKILL') {
+      process.kill(this.pid, signal);
+      return;
+    }
+    for (const pid of [this.pid, ...childrenOf(this.pid)].reverse()) killIfThere(pid);
+    await exited;
   }
 
   /** Starts again, on the same port with the same folder and settings; stops it first where it runs. */
@@ -202,13 +219,8 @@ export class RedisServer {
     const client = this.#client;
     this.#client = undefined;
     if (client) (await client.catch(() => undefined))?.close();
-    if (!child) return;
-    // A server that a test had stopped would not see the SIGTERM.
-    child.kill('SIGCONT');
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-    await this.#exited;
-    clearTimeout(timer);
+    // At once: a server looks for a SIGTERM ten times a second, and has nothing to save.
+    if (child?.pid !== undefined) await this.kill();
   }
 
   async #connection(): Promise<RespClient> {

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { acknowledged } from '../support/acknowledged.ts';
 import type { RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import type { Arg } from '../support/resp-client.ts';
-import { until } from '../support/until.ts';
 import { Writer, type WriterOptions } from '../support/writers.ts';
 
 /** A cluster's own MIGRATE moves an expiry time by the time that it takes. */
@@ -49,18 +49,8 @@ export class TargetRig {
   }
 
   /** Resolves when the run has acknowledged all that the source has written. */
-  async acknowledged(naru: Naru): Promise<void> {
-    const offset = Number((await this.source.info('replication')).get('master_repl_offset'));
-    const isSo = async (): Promise<boolean> => {
-      if (naru.exit !== undefined) throw new Error(`naru ended: ${naru.stdout.slice(-2000)}`);
-      const replica = (await this.source.info('replication')).get('slave0') ?? '';
-      return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
-    };
-    await until('everything to be acknowledged', isSo).catch((error: Error) => {
-      throw new Error(
-        `${error.message}: ${JSON.stringify(naru.events.filter(({ event }) => event !== 'progress'))}`,
-      );
-    });
+  acknowledged(naru: Naru): Promise<void> {
+    return acknowledged(naru, this.source);
   }
 
   /** Stops a run whose source is at rest, and compares; resolves to its `done`. */
