@@ -22,12 +22,12 @@ describe.each([
   it('ends equal to the source', async () => {
     const source = await start(config);
     const target = await start();
-    await fill(source, 20_000);
-    const writer = new Writer(source, { seed: 3, rate: 20_000 });
+    await fill(source, 6000);
+    const writer = new Writer(source, { seed: 3, rate: 10_000 });
     await writer.start();
     const naru = await Naru.start(['sync', '--from', source.url, '--to', target.url, '--json']);
     await naru.untilEvent('snapshot_done');
-    await writer.until(20_000);
+    await writer.until(8000);
     await writer.stop();
     await naru.untilEvent('synced');
     await endsEqual(naru, source, target);

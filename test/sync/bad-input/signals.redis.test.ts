@@ -3,13 +3,18 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { acknowledged } from '../../support/acknowledged.ts';
 import { compare } from '../../support/compare.ts';
 import { failureOf, startSync } from '../../support/failed-run.ts';
 import { fillStrings } from '../../support/fill.ts';
-import { FaultProxy, HoldResponse } from '../../support/proxy.ts';
+import { FaultProxy, HoldAfterBytes, HoldResponse } from '../../support/proxy.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { SourceDouble } from '../../support/source-double.ts';
+import { until } from '../../support/until.ts';
 import { Writer } from '../../support/writers.ts';
+
+/** A busy machine's; what is waited for otherwise takes two minutes. */
+const AT_ONCE_MS_MAX = 60_000;
 
 let source: RedisServer;
 let target: RedisServer;
@@ -32,7 +37,7 @@ describe('SIGTERM', () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as { port: number };
-    const naru = startSync(`redis://127.0.0.1:${port}`, target.url, ['--connect-timeout', '60s']);
+    const naru = startSync(`redis://127.0.0.1:${port}`, target.url, ['--connect-timeout', '120s']);
     await once(silent, 'connection');
     expect(await endOf(naru)).toMatchObject({ code: 'STOPPED_EARLY' });
     silent.close();
@@ -52,9 +57,10 @@ describe('SIGTERM', () => {
 
   it('in the snapshot: the copy is not whole', async () => {
     await fillStrings(source, 20_000, 1000);
+    const before = proxy.passed['to-server'];
+    proxy.use(HoldAfterBytes(1_000_000, 'to-server'));
     const naru = startSync(source.url, proxy.url, ['--in-flight', '64KiB']);
-    await naru.untilEvent('started');
-    proxy.use(HoldResponse);
+    await until('some bytes', async () => proxy.passed['to-server'] >= before + 1_000_000);
     expect(await endOf(naru)).toMatchObject({ code: 'STOPPED_EARLY' });
     expect(naru.eventsOf('done')).toEqual([]);
   });
@@ -70,10 +76,8 @@ describe('SIGTERM', () => {
     await writer.until(1000);
     await writer.stop();
     const offset = Number((await source.info('replication')).get('master_repl_offset'));
-    await naru.untilEvent('progress', (event) => event.lagBytes === 0, naru.events.length);
-    const begin = performance.now();
+    await acknowledged(naru, source);
     expect((await naru.stop(signal)).code, naru.stderr).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(3000);
     expect(naru.eventsOf('done')[0]).toMatchObject({ lagBytes: 0 });
     expect(naru.eventsOf('done')[0]?.offset).toBeGreaterThanOrEqual(offset);
     expect(await compare(source, target)).toEqual([]);
@@ -94,7 +98,7 @@ describe('SIGTERM', () => {
 
 describe('a second SIGINT', () => {
   it('ends at once, with exit code 1', async () => {
-    const naru = startSync(source.url, proxy.url, ['--drain-timeout', '60s']);
+    const naru = startSync(source.url, proxy.url, ['--drain-timeout', '120s']);
     await naru.untilEvent('synced');
     proxy.use(HoldResponse);
     await source.call('SET', 'later', 1);
@@ -103,7 +107,7 @@ describe('a second SIGINT', () => {
     await naru.untilEvent('progress', (event) => event.phase === 'draining');
     const begin = performance.now();
     expect(await naru.stop('SIGINT')).toEqual({ code: 1, signal: null });
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(performance.now() - begin).toBeLessThan(AT_ONCE_MS_MAX);
     expect(naru.stderr).toContain('SIGINT again');
   });
 });
@@ -112,6 +116,6 @@ async function endOf(naru: ReturnType<typeof startSync>) {
   const begin = performance.now();
   naru.kill('SIGTERM');
   const error = await failureOf(naru);
-  expect(performance.now() - begin).toBeLessThan(4000);
+  expect(performance.now() - begin).toBeLessThan(AT_ONCE_MS_MAX);
   return error;
 }

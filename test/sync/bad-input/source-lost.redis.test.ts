@@ -6,6 +6,7 @@ import { fill, fillStrings } from '../../support/fill.ts';
 import type { Naru } from '../../support/naru.ts';
 import { CutAfterBytes, FaultProxy, Reject } from '../../support/proxy.ts';
 import { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 import { Writer } from '../../support/writers.ts';
 
 interface Setup {
@@ -62,8 +63,8 @@ describe('the first connection', () => {
     setup.proxy.use(CutAfterBytes(1_000_000, 'to-client'));
     const error = await failureOf(start(setup));
     expect(error).toMatchObject({ code: 'SNAPSHOT_BROKEN_OFF', side: 'source' });
-    // The proxy's reset may overtake what a busy receiver has not read yet.
-    expect(error.offset).toBeGreaterThan(0);
+    // All but what the source was asked before: of that its list of commands is a hundred kB.
+    expect(error.offset).toBeGreaterThan(500_000);
     expect(error.offset).toBeLessThan(1_000_000);
     expect(error.message).toContain(`${error.offset} bytes`);
   });
@@ -102,14 +103,12 @@ describe('the stream', () => {
       setup.proxy.cut();
       setup.proxy.use(CutAfterBytes(bytes, 'to-client'));
       await setup.source.call('SET', `k${bytes}`, bytes);
-      const lost = naru.untilEvent('error', isRetry, from);
-      await lost;
-      await naru.untilEvent('error', isRetry, naru.events.length);
-      await naru.untilEvent(
-        'progress',
-        (e) => e.waiting === undefined && e.lagBytes === 0,
-        naru.events.length,
-      );
+      const lost = await naru.untilEvent('error', isRetry, from);
+      // The second one may have been told by now.
+      const cut = await naru.untilEvent('error', isRetry, naru.events.indexOf(lost) + 1);
+      const isBack = (event: { waiting?: string | undefined }): boolean => event.waiting === undefined;
+      await naru.untilEvent('progress', isBack, naru.events.indexOf(cut));
+      await until('the key', async () => (await setup.target.call('EXISTS', `k${bytes}`)) === 1);
     }
     await endsEqual(naru, setup.source, setup.target);
   });
@@ -138,19 +137,19 @@ describe('the stream', () => {
     setup.proxy.cut();
     const error = await failureOf(naru);
     expect(performance.now() - begin).toBeGreaterThan(950);
-    expect(performance.now() - begin).toBeLessThan(5000);
     expect(error).toMatchObject({ code: 'GAVE_UP', side: 'source' });
-    expect(naru.eventsOf('error').length).toBeGreaterThan(3);
+    expect(naru.eventsOf('error').length).toBeGreaterThan(1);
   });
 
   it('gives up on a source that lets it in and hangs up each time', async () => {
-    const setup = await setUp();
+    // A ping that came through would be the end of the outage.
+    const setup = await setUp({ 'repl-ping-replica-period': '3600' });
     const naru = start(setup, '--give-up-after', '1s');
     await naru.untilEvent('synced');
     const killer = setInterval(() => void setup.source.call('CLIENT', 'KILL', 'TYPE', 'replica'), 5);
     try {
       expect(await failureOf(naru)).toMatchObject({ code: 'GAVE_UP', side: 'source' });
-      expect(naru.eventsOf('error').length).toBeLessThan(10);
+      expect(naru.eventsOf('error').length).toBeLessThan(20);
     } finally {
       clearInterval(killer);
       // Behind the last of its answers.
@@ -173,7 +172,7 @@ describe('the stream', () => {
 
   it('waits for a source that is silent while it reconnects', async () => {
     const setup = await setUp();
-    const naru = start(setup, '--connect-timeout', '200ms');
+    const naru = start(setup, '--connect-timeout', '2s');
     await naru.untilEvent('synced');
     await setup.source.call('SET', 'before', 1);
     await setup.source.kill('SIGSTOP');

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeTempDir, type TempDir } from '../../support/cleanup.ts';
 import { failureOf, startSync } from '../../support/failed-run.ts';
 import { fillStrings } from '../../support/fill.ts';
-import { FaultProxy, HoldResponse } from '../../support/proxy.ts';
+import { FaultProxy, HoldAfterBytes, HoldResponse } from '../../support/proxy.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 
 let source: RedisServer;
@@ -46,9 +46,8 @@ describe('a spool that runs full', () => {
 
   it('in the snapshot, at --spool-max', async () => {
     await fillStrings(source, 20_000, 1000);
+    proxy.use(HoldAfterBytes(1_000_000, 'to-server'));
     const naru = startSync(source.url, proxy.url, ['--spool-memory', '1MiB', '--spool-max', '4MiB']);
-    await naru.untilEvent('started');
-    proxy.use(HoldResponse);
     const error = await failureOf(naru);
     expect(error).toMatchObject({ code: 'SPOOL_FULL', offset: expect.any(Number) });
   });
