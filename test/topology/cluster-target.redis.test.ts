@@ -1,4 +1,5 @@
 /** From one server to a cluster whose slots and nodes move while it is written to. */
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keySlot } from '../../src/net/topology/slot.ts';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
@@ -45,6 +46,13 @@ describe('a cluster as target', () => {
     await naru.untilEvent('synced');
     await writer.until(5000);
     await writer.stop();
+    // Over several slots, and large: copied at once, and one node has several of them.
+    const members = (): string[] => Array.from({ length: 1000 }, () => randomBytes(100).toString('latin1'));
+    await rig.source.pipeline([
+      ['SADD', 'left', ...members()],
+      ['SADD', 'right', ...members()],
+      ...Array.from({ length: 12 }, (_, n) => ['SUNIONSTORE', `union:${n}`, 'left', 'right']),
+    ]);
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
 

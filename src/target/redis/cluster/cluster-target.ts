@@ -1,9 +1,6 @@
 import { NaruError } from '../../../errors/errors.ts';
 import { keySlot, slotTag } from '../../../net/topology/slot.ts';
-import { openDump } from '../../../protocol/rdb/dump-payload.ts';
 import type { EntryView, Flavour } from '../../../protocol/rdb/sink.ts';
-import { TYPE_MODULE_2 } from '../../../protocol/rdb/types.ts';
-import { ValueDecoder } from '../../../protocol/rdb/value-decoder.ts';
 import type { ValueSink } from '../../../protocol/rdb/value-sink.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 import { Signal } from '../../../spool/signal.ts';
@@ -15,6 +12,7 @@ import { passes } from '../meaning.ts';
 import { writeRemoval } from '../removal.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
 import { CommandRouter } from './command-router.ts';
+import { copyAgain } from './copy-again.ts';
 import { Databases } from './databases.ts';
 import { type FindsKeys, passesCluster, passesProxy, SEVERAL } from './key-slots.ts';
 import { Marks } from './marks.ts';
@@ -253,20 +251,10 @@ export class ClusterTarget implements Target {
   }
 
   replace(entry: EntryView, dump: Buffer): Flavour {
-    const { flavour, version } = openDump(dump, entry);
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
-    const { entries, lane } = this.#nodeOf(slot);
-    const here = this.#here(entry);
-    entries.rdbVersion(version, flavour);
     const whole = Math.max(this.#options.bigEntryBytes, this.wholeEntryBytes);
-    if (dump.length <= whole || entry.type === TYPE_MODULE_2) {
-      entries.replace(here);
-      return flavour;
-    }
-    const options = { ...this.#options, onConflict: 'overwrite', recopy: true } as const;
-    const sink = bigEntryWriter(lane, here, { ...options, job: this.#partName(slot) });
-    new ValueDecoder(entry.type, flavour, sink, entry.offset).write(dump, entry.valueStart, entry.valueEnd);
-    return flavour;
+    const options = { ...this.#options, job: this.#partName(slot) };
+    return copyAgain(this.#nodeOf(slot), this.#here(entry), dump, whole, options);
   }
 
   remove(key: Buffer, db: number, offset: number): void {

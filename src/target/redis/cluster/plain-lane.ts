@@ -189,9 +189,10 @@ export class PlainLane implements LaneWriter {
     this.end(kind, 1, this.#pairOffset);
   }
 
-  /** Written when all before it is answered; the lane is not `ready` until then. */
+  /** Written when all before it is answered, and the lane is not `ready` until then; in a transaction that is so anyway. */
   whenAnswered(write: () => void): void {
-    this.#after = write;
+    if (this.inTransaction) write();
+    else this.#after = write;
   }
 
   /** MULTI; what follows until `commit` is for one slot. */
