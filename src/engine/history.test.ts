@@ -24,7 +24,7 @@ describe('History', () => {
     // A target that has what stands before 31 shows 30.
     expect([history.forget(5, 0), history.forget(31, 0), history.backTo(20)]).toEqual([10, 30, undefined]);
     expect(history.backTo(30)?.offset).toBe(30);
-    expect(known(5).forget(30, 0)).toBe(30);
+    expect(known(5).forget(30, 0)).toBe(20);
     expect(known(5).forget(99, 0)).toBe(50);
   });
 

@@ -42,12 +42,12 @@ export class History {
   }
 
   /**
-   * Forgets what is older than the checkpoint that a target shows which has everything before a spool offset; and whatever lies before `least`. Returns from
-   * where the spool is needed; Infinity: nothing is known.
+   * Forgets what is older than the checkpoint that a target shows which has everything before a spool offset; and whatever lies before `least`. One at that
+   * offset itself may have come after the other one (keys that were copied again). Returns from where the spool is needed; Infinity: nothing is known.
    */
   forget(before: number, least: number): number {
     const from = (at: number): number => this.#known[at]?.offset ?? Number.POSITIVE_INFINITY;
-    while (from(this.#first) < least || from(this.#first + 1) <= before) this.#first++;
+    while (from(this.#first) < least || from(this.#first + 1) < before) this.#first++;
     this.#tidy();
     return from(this.#first);
   }

@@ -138,12 +138,16 @@ export class OneNodeSide implements TargetSide {
 
   /** A target that comes back with less than it had acknowledged is given it again as far as the spool reaches. */
   releasable(offset: number): number {
-    const { spoolMemory, spoolMax } = this.#side.options;
     this.#replicas.acked(offset);
+    return Math.min(this.#refusals.releasable(offset), this.#keptFrom(offset));
+  }
+
+  /** Behind what is acknowledged. */
+  #keptFrom(offset: number): number {
+    const { spoolMemory, spoolMax } = this.#side.options;
     const kept = offset - Math.min(spoolMemory, spoolMax) / KEPT_OF_MEMORY;
     const least = offset - spoolMax / KEPT_OF_DISK;
-    const needed = this.#past.forget(Math.min(kept, this.#replicas.durableTo), least);
-    return Math.min(this.#refusals.releasable(offset), needed);
+    return this.#past.forget(Math.min(kept, this.#replicas.durableTo), least);
   }
 
   canRecover(error: NaruError, parts: Parts | undefined): boolean {
@@ -204,9 +208,9 @@ export class OneNodeSide implements TargetSide {
     acker.ack(place.offset, place.db, unseen > 0);
     recopier?.restart(place.offset, from.offset);
     pump.restart(from.offset, from.db, place.offset);
-    spool.release(from.offset);
     this.#target.attach(connection, exact, place.offset, place.db);
     this.#replicas.begin(this.#hasReplicas, place.offset);
+    spool.release(Math.min(from.offset, this.#keptFrom(place.offset)));
   }
 
   /** The target may break even now: then it has to show that it still holds what it acknowledged. */

@@ -3,6 +3,7 @@ import { isNaruError } from '../errors/errors.ts';
 import { type CommandView, CommandWalker } from '../protocol/resp/command-walker.ts';
 import { Output } from '../protocol/resp/output.ts';
 import type { RawCommandSink, Target } from '../target/target.ts';
+import type { Recopier } from './recopy/recopier.ts';
 import { StreamApplier, type StreamApplierOptions } from './stream-applier.ts';
 
 const ARRIVAL_MS = 1_000_000;
@@ -198,7 +199,13 @@ describe('StreamApplier', () => {
     expect(told).toEqual(['hold', '0> INCR a', 'release', `reached ${15 + 21} db 0`]);
   });
 
-  it('tells from where on keys may yet be found, while it goes over what was done', () => {
+  it('tells from where on keys may yet be found, and what the target may have acknowledged, while it goes over what was done', () => {
+    const settled: [number, boolean][] = [];
+    const recopier = {
+      checkKeyless: () => {},
+      wasUndone: () => false,
+      settle: (offset: number, again: boolean) => settled.push([offset, again]),
+    };
     const applier = new StreamApplier(new Recorder().target(), {
       publish: false,
       functions: true,
@@ -206,14 +213,22 @@ describe('StreamApplier', () => {
       checkpointKey: 'naru:checkpoint:test',
       arrivalMs: () => ARRIVAL_MS,
       onGetAck: () => {},
+      recopier: recopier as unknown as Recopier,
     });
     const walker = new CommandWalker(applier, { bigCommandBytes: 1e9 });
     const ping = Buffer.from('*1\r\n$4\r\nPING\r\n');
+    const behind = (count: number): number => 100 + count * ping.length;
     walker.restart(100);
-    applier.restart(100, 0, 100 + 2 * ping.length);
+    applier.restart(100, 0, behind(2));
     walker.write(ping, 0, ping.length);
     expect(applier.looksFrom).toBe(100);
     walker.write(ping, 0, ping.length);
     expect(applier.looksFrom).toBe(Number.POSITIVE_INFINITY);
+    walker.write(ping, 0, ping.length);
+    expect(settled).toEqual([
+      [behind(1), true],
+      [behind(2), true],
+      [behind(3), false],
+    ]);
   });
 });

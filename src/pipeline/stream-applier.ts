@@ -149,8 +149,8 @@ export class StreamApplier implements StreamSink {
   #reached(offset: number, again = false): void {
     this.#at = offset;
     if (this.inTransaction) return;
-    // Before the target may commit: a checkpoint behind a held key's position has its value in it.
-    this.#recopier?.settle(offset, again, this.#writeHeld);
+    // Before the target may commit: a checkpoint behind a held key's position has its value in it. That of what was done before has not.
+    this.#recopier?.settle(offset, again || offset <= this.#doneTo, this.#writeHeld);
     if (offset > this.#doneTo) this.#target.reached(offset, this.db);
   }
 
