@@ -22,7 +22,7 @@ export function addFlags(
     if (spec === undefined || spec.flag === false) continue;
     const isOn = spec.kind === 'boolean' && spec.default === 'true';
     const option = new Option(flagUsage(name, spec), flagDoc(spec)).helpGroup(`${spec.group}:`);
-    if (spec.kind === 'addresses' || spec.kind === 'list') option.argParser(oneMore);
+    if (MANY.has(spec.kind)) option.argParser(oneMore);
     command.addOption(isOn ? option.hideHelp() : option);
     if (spec.kind !== 'boolean') continue;
     const off = new Option(`--no-${name}`, `do not ${spec.doc}`).helpGroup(`${spec.group}:`);
@@ -31,6 +31,8 @@ export function addFlags(
   const help = new Option('-h, --help', 'show this help');
   command.addHelpOption(help.helpGroup(`${OPTIONS.config.group}:`));
 }
+
+const MANY: ReadonlySet<OptionSpec['kind']> = new Set(['addresses', 'list', 'paths']);
 
 /** A flag that may be given several times. */
 function oneMore(value: string, before: readonly string[] | undefined): string[] {

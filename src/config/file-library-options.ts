@@ -18,8 +18,8 @@ export type DumpOptions = {
   Stoppable;
 
 export type RestoreOptions = {
-  /** an RDB or AOF file, or the directory of a multi-part AOF; `-` is standard input */
-  from: string;
+  /** RDB or AOF files, or directories with the parts of an AOF or with RDB files; `-` is standard input */
+  from: string | readonly string[];
   to: string | Endpoint;
   toTls?: TlsOptions | undefined;
 } & LibraryOptions<'restore', `from-${SideOptionName}`> &

@@ -1,34 +1,27 @@
 /** The options of the commands that work with files. */
-import { NaruError } from '../errors/errors.ts';
 import type { TlsOptions } from '../net/connection.ts';
 import type { Endpoint } from '../net/url.ts';
 import { readTls, withCredentials } from './endpoints.ts';
 import type { Side } from './options.ts';
 import type { RuleValues } from './rules-of-options.ts';
-import { type OptionValues, type Origins, readOptions, refuseTlsWithoutUse } from './sync-options.ts';
+import {
+  type OptionValues,
+  type Origins,
+  readOptions,
+  refuseTlsWithoutUse,
+  type TargetOptions,
+} from './sync-options.ts';
 
 type Required<Key extends keyof OptionValues> = { [K in Key]-?: NonNullable<OptionValues[K]> };
 type Optional<Key extends keyof OptionValues> = { [K in Key]: OptionValues[K] | undefined };
 
 /** Sizes in bytes, durations in milliseconds, times in seconds since 1970. */
 export type ResolvedRestoreOptions = {
-  /** a file, a directory, or `-` */
-  from: string;
-  to: Endpoint;
-  toTls: TlsOptions | undefined;
-} & Required<
-  | 'functions'
-  | 'publish'
-  | 'lossy'
-  | 'inFlight'
-  | 'bigKeySize'
-  | 'connectTimeout'
-  | 'progressInterval'
-  | 'rateKeys'
-  | 'rateBytes'
-> &
-  Optional<'onConflict' | 'until'> &
-  RuleValues;
+  /** files and directories, or `-` */
+  from: readonly string[];
+} & TargetOptions &
+  Required<'publish' | 'dir' | 'progressInterval' | 'rateKeys' | 'rateBytes'> &
+  Optional<'until'>;
 
 export type ResolvedDumpOptions = {
   from: Endpoint;
@@ -51,8 +44,7 @@ export function resolveRestoreOptions(given: Given, origins: Origins = {}): Reso
   const { toTls } = given;
   const values = readOptions('restore', given, origins);
   const to = endpointOf('to', values, origins, toTls);
-  const from = values.from as unknown as string;
-  return { ...values, from, to: to.endpoint, toTls: to.tls } as ResolvedRestoreOptions;
+  return { ...values, to: to.endpoint, toTls: to.tls } as unknown as ResolvedRestoreOptions;
 }
 
 export function resolveDumpOptions(given: Given, origins: Origins = {}): ResolvedDumpOptions {
@@ -74,10 +66,6 @@ function endpointOf(
   tlsObject: unknown,
 ): { endpoint: Endpoint; tls: TlsOptions | undefined } {
   const endpoint = withCredentials(side, values, origins);
-  if (endpoint.seeds !== undefined || endpoint.sentinel !== undefined) {
-    const text = `${side}: the address names several servers, which only sync takes`;
-    throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
-  }
   const tls = readTls(side, endpoint, tlsObject as TlsOptions | undefined, values, origins);
   refuseTlsWithoutUse(values, tls, origins);
   return { endpoint, tls };

@@ -15,6 +15,7 @@ export interface KindValue {
   addresses: AddressMap;
   secret: Secret;
   path: string;
+  paths: readonly string[];
   size: number;
   duration: number;
   count: number;
@@ -33,6 +34,7 @@ export interface KindInput {
   addresses: string | readonly string[] | AddressMap;
   secret: string | Secret;
   path: string;
+  paths: string | readonly string[];
   size: number | string;
   duration: number | string;
   count: number | string;
@@ -89,6 +91,7 @@ export const KINDS: { readonly [K in Kind]: KindRow<K> } = {
     read: (raw) => (raw instanceof Secret ? raw : nonEmpty(raw) ? Secret.of(raw as string) : undefined),
   },
   path: { placeholder: () => 'path', allowed: () => 'a path', read: nonEmpty },
+  paths: { placeholder: () => 'path', allowed: () => 'a path, or several one by one', read: readPaths },
   size: {
     placeholder: () => 'size',
     allowed: (spec) => `a size such as 512KiB, 16MiB or 2GB${atLeast(spec)}`,
@@ -165,6 +168,11 @@ function readList(raw: unknown): readonly string[] | undefined {
     typeof item === 'number' ? String(item) : item,
   );
   return items.every(nonEmpty) ? (items as string[]) : undefined;
+}
+
+function readPaths(raw: unknown): readonly string[] | undefined {
+  const paths = Array.isArray(raw) ? raw : [raw];
+  return paths.length > 0 && paths.every(nonEmpty) ? (paths as string[]) : undefined;
 }
 
 function readAddresses(raw: unknown): AddressMap | undefined {

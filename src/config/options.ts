@@ -11,6 +11,7 @@ export type Kind =
   | 'addresses'
   | 'secret'
   | 'path'
+  | 'paths'
   | 'size'
   | 'duration'
   | 'count'
@@ -60,8 +61,8 @@ const common = {
     commands: ['sync', 'scan', 'restore', 'dump'],
     differs: {
       restore: {
-        kind: 'path',
-        doc: 'RDB or AOF file, directory with a multi-part AOF, or - for standard input (required)',
+        kind: 'paths',
+        doc: 'RDB or AOF file, directory with a multi-part AOF or with RDB files, or - for standard input; several one by one (required)',
       },
       dump: { kind: 'endpoint', doc: 'server to copy: redis[s]://[user[:password]@]host[:port] (required)' },
     },
@@ -76,10 +77,6 @@ const common = {
         kind: 'path',
         doc: 'file to write, compressed where its name ends in .gz or .zst, or - for standard output (required)',
       },
-      restore: {
-        kind: 'endpoint',
-        doc: 'server to write to: redis[s]://[user[:password]@]host[:port] (required)',
-      },
     },
   },
   'from-topology': {
@@ -93,7 +90,7 @@ const common = {
     kind: 'enum',
     group: 'Endpoints',
     doc: 'what the target is, where asking it does not show that',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore'],
     values: ['standalone', 'sentinel', 'cluster', 'proxy'],
   },
   'prefer-replica': {
@@ -203,7 +200,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'memory for what was received and is not yet applied',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore'],
     default: '16 MiB',
     min: '64 KiB',
   },
@@ -211,7 +208,7 @@ const common = {
     kind: 'size',
     group: 'Limits',
     doc: 'most disk space for what was received and is not yet applied',
-    commands: ['sync'],
+    commands: ['sync', 'restore'],
     default: '64 GiB',
     min: '64 KiB',
   },
@@ -251,7 +248,7 @@ const common = {
     kind: 'duration',
     group: 'Timing',
     doc: 'how long a lost link is tried again before the run fails',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore'],
     default: 'never',
     never: true,
   },
@@ -266,7 +263,7 @@ const common = {
     kind: 'path',
     group: 'Output and files',
     doc: 'directory of the spool on disk',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore'],
     default: './naru-data',
   },
   'progress-interval': {
@@ -327,7 +324,7 @@ export function optionOf(command: CommandName, name: OptionName): OptionSpec | u
   if (!spec.commands.includes(command)) return undefined;
   const side = SIDE.exec(name)?.[1] as Side | undefined;
   // Where a side is a file, there is nobody to log in to.
-  if (side !== undefined && OPTIONS[side].differs?.[command]?.kind === 'path') return undefined;
+  if (side !== undefined && /^paths?$/.test(OPTIONS[side].differs?.[command]?.kind ?? '')) return undefined;
   return { ...spec, ...spec.differs?.[command] };
 }
 

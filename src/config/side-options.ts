@@ -4,7 +4,7 @@ export const perSide = {
     kind: 'addresses',
     group: 'Endpoints',
     doc: 'where servers of the {side} are reached that announce another address: announced=reachable, ...',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   username: {
     kind: 'text',
@@ -30,13 +30,13 @@ export const perSide = {
     kind: 'text',
     group: 'Endpoints',
     doc: 'user at the sentinels of the {side}',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   'sentinel-password': {
     kind: 'secret',
     group: 'Endpoints',
     doc: 'password at the sentinels of the {side}',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
     flag: false,
     toml: false,
   },
@@ -44,7 +44,7 @@ export const perSide = {
     kind: 'path',
     group: 'Endpoints',
     doc: 'file whose first line is the password at the sentinels of the {side}',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'restore', 'dump'],
   },
   'tls-ca': {
     kind: 'path',

@@ -16,7 +16,7 @@ import {
   optionOf,
   type SpecOf,
 } from './options.ts';
-import { compileRules } from './rules-of-options.ts';
+import { compileRules, type RuleValues } from './rules-of-options.ts';
 
 type ForLibrary<N extends OptionName, C extends CommandName> = N extends OptionName
   ? SpecOf<N> extends { library: false }
@@ -61,6 +61,25 @@ export type ResolvedSyncOptions = {
   fromAddressMap: AddressMap | undefined;
   toAddressMap: AddressMap | undefined;
 } & { [N in RunOptionName as Camel<N>]: Value<N> | Unset<N> };
+
+/** What it takes to write to a target, whatever the source is. */
+export type TargetOptions = Pick<
+  ResolvedSyncOptions,
+  | 'to'
+  | 'toTls'
+  | 'toTopology'
+  | 'toAddressMap'
+  | 'onConflict'
+  | 'functions'
+  | 'lossy'
+  | 'inFlight'
+  | 'bigKeySize'
+  | 'spoolMemory'
+  | 'spoolMax'
+  | 'connectTimeout'
+  | 'giveUpAfter'
+> &
+  RuleValues;
 
 /** Where the value of an option came from, by its name in camel case: `--spool-memory`, `NARU_DIR`, `naru.toml: dir`. */
 export type Origins = Readonly<Record<string, string>>;
@@ -133,7 +152,7 @@ export function readOptions(
 }
 
 function missing(name: 'from' | 'to', kind: string): NaruError {
-  const what = kind === 'path' ? 'path' : 'url';
+  const what = kind.startsWith('path') ? 'path' : 'url';
   return new NaruError(
     'USAGE',
     `${name} is missing: give ${flagName(name)} <${what}>, ${envName(name)}, or ${tomlName(name)} in naru.toml`,

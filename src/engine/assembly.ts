@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
 import { loadRules } from '../config/rules-of-options.ts';
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { ResolvedSyncOptions, TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { keySlot } from '../net/topology/slot.ts';
 import type { Endpoint } from '../net/url.ts';
@@ -170,8 +170,8 @@ function sharedByCluster(
 }
 
 /** A source of which only some is copied must not have all of the target removed. */
-function sharedByRules(
-  { options, signal }: AssemblyInput,
+export function sharedByRules(
+  { options, signal }: { options: TargetOptions; signal: AbortSignal },
   rules: Rules | undefined,
   named: RenamedTarget | undefined,
 ): SharedTarget | undefined {
@@ -181,7 +181,7 @@ function sharedByRules(
 }
 
 /** A target of several nodes is flushed apart, as one that several sources share is. */
-function sharedBy(target: EngineTarget): SharedTarget | undefined {
+export function sharedBy(target: EngineTarget): SharedTarget | undefined {
   const removeKeys = target.flush?.bind(target);
   return removeKeys && { removeKeys };
 }

@@ -1,4 +1,4 @@
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
 import { parseInfo } from '../net/info.ts';
@@ -22,13 +22,13 @@ const SCAN_COUNT = 1000;
 
 /** Connections to the nodes of a target, one that writes to each; and what is asked of them before. */
 export class ClusterNodes {
-  readonly #options: ResolvedSyncOptions;
+  readonly #options: TargetOptions;
   readonly #job: string;
   readonly #signal: AbortSignal;
   /** by node id */
   readonly #writers = new Map<string, Writer>();
 
-  constructor(options: ResolvedSyncOptions, job: string, signal: AbortSignal) {
+  constructor(options: TargetOptions, job: string, signal: AbortSignal) {
     this.#options = options;
     this.#job = job;
     this.#signal = signal;

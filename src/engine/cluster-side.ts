@@ -20,7 +20,7 @@ import { type NodeFacts, readFacts } from './facts.ts';
 import { aboutTarget } from './find-target.ts';
 import type { SideOptions } from './one-node-side.ts';
 import type { Parts } from './parts.ts';
-import { type CheckedNode, precheck } from './precheck.ts';
+import { type CheckedNode, precheck, precheckTarget } from './precheck.ts';
 import { askProxyDialect, PROXY_COMMANDS, PROXY_FACTS } from './proxy.ts';
 import { Refusals } from './refusals.ts';
 import type { EngineTarget, MakeTarget, TargetSide } from './target-side.ts';
@@ -70,11 +70,11 @@ export class ClusterSide implements TargetSide {
     return (this.#watcher.current.databases ?? 1) === 1;
   }
 
-  async open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
+  async open(source: CheckedNode | undefined, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
     const topology = this.#watcher.current;
     for (const { code, message } of topology.warnings) this.#side.warn(code, message);
     await this.#nodes.connect(topology, () => false);
-    if (!this.#isProxy) this.#checkDatabases(source, topology, onConflict);
+    if (!this.#isProxy && source !== undefined) this.#checkDatabases(source, topology, onConflict);
     const dialects: Dialect[] = [];
     const all: NodeFacts[] = [];
     for (const node of writable(topology)) {
@@ -95,20 +95,21 @@ export class ClusterSide implements TargetSide {
 
   async #check(
     node: TopologyNode,
-    source: CheckedNode,
+    source: CheckedNode | undefined,
     onConflict: OnConflict | undefined,
   ): Promise<{ facts: NodeFacts; dialect: Dialect }> {
     const { options, warn } = this.#side;
     const client = this.#nodes.client(node.id);
     if (this.#isProxy) return { facts: PROXY_FACTS, dialect: await askProxyDialect(client) };
     const facts = await readFacts(client);
-    if (facts.runId !== source.facts.runId) {
+    if (facts.runId !== source?.facts.runId) {
       await this.#nodes.beAlone(node);
       await this.#nodes.sweep(node);
     }
     const dialect = await askDialect(client, facts.flavour, facts.version);
     const target = { facts: await readFacts(client), node: client.connection.node, dialect };
-    precheck(source, target, { ...options, onConflict }, warn);
+    if (source === undefined) precheckTarget(target, { ...options, onConflict }, warn);
+    else precheck(source, target, { ...options, onConflict }, warn);
     return { facts: target.facts, dialect };
   }
 
@@ -150,6 +151,7 @@ export class ClusterSide implements TargetSide {
         losses: checked.losses,
         keys,
         slots: !this.#isProxy,
+        passes: (name) => checked.commands.has(name),
         databases: !this.hasOneDatabase,
         holdEntry,
       },

@@ -1,5 +1,5 @@
 import { checkpointKey, formatCheckpoint } from '../checkpoint/checkpoint.ts';
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import type { RespClient } from '../net/client.ts';
 import type { Connection } from '../net/connection.ts';
@@ -25,7 +25,7 @@ const KEPT_OF_MEMORY = 4;
 const KEPT_OF_DISK = 2;
 
 export interface SideOptions {
-  options: ResolvedSyncOptions;
+  options: TargetOptions;
   /** names the run at the target */
   job: string;
   warn: Warn;
@@ -73,7 +73,7 @@ export class OneNodeSide implements TargetSide {
     return this.#session.node;
   }
 
-  async open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
+  async open(source: CheckedNode | undefined, onConflict: OnConflict | undefined): Promise<CheckedTarget> {
     const client = await this.#session.open();
     this.#client = client;
     try {
@@ -246,10 +246,7 @@ export class OneNodeSide implements TargetSide {
 }
 
 /** The server to write to: where sentinels name it they are asked each time. */
-function whereIs(
-  topology: Topology,
-  options: ResolvedSyncOptions,
-): (signal: AbortSignal) => Promise<Endpoint> {
+function whereIs(topology: Topology, options: TargetOptions): (signal: AbortSignal) => Promise<Endpoint> {
   if (topology.kind !== 'sentinel') return () => Promise.resolve(options.to);
   return async (signal) => {
     const found = await findTarget(options, signal);

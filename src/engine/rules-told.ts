@@ -1,6 +1,6 @@
 /** What the engine asks of rules before a run, and tells of them. */
 import { compileRules } from '../config/rules-of-options.ts';
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
 import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
@@ -33,7 +33,7 @@ export function rulesEvent(all: readonly Rules[]): RulesEvent {
 
 /** The databases that others are mapped to have to be there. Rejects with NaruError. */
 export async function checkDatabases(
-  options: ResolvedSyncOptions,
+  options: TargetOptions,
   target: Topology,
   signal: AbortSignal,
 ): Promise<void> {

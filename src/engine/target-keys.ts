@@ -1,5 +1,5 @@
 import { checkpointKey } from '../checkpoint/checkpoint.ts';
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { TargetOptions } from '../config/sync-options.ts';
 import { isNaruError, NaruError } from '../errors/errors.ts';
 import { mayComeBack } from '../errors/silence.ts';
 import { delay } from '../net/backoff.ts';
@@ -36,7 +36,7 @@ export interface TargetKeysOptions {
 
 /** `rules` undefined: everything is copied. */
 export function targetKeys(
-  options: ResolvedSyncOptions,
+  options: TargetOptions,
   signal: AbortSignal,
   rules: Rules | undefined,
 ): TargetKeys {

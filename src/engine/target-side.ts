@@ -54,8 +54,11 @@ export interface TargetSide {
   readonly node: string;
   /** All databases of the source come to one; absent: each can go to one of its own. Known behind `open`. */
   readonly hasOneDatabase?: boolean;
-  /** Connects and checks. `onConflict` undefined: a target that holds keys is refused. Rejects with NaruError; nothing was written then. */
-  open(source: CheckedNode, onConflict: OnConflict | undefined): Promise<CheckedTarget>;
+  /**
+   * Connects and checks. `source` undefined: a file. `onConflict` undefined: a target that holds keys is refused. Rejects with NaruError; nothing
+   * was written then.
+   */
+  open(source: CheckedNode | undefined, onConflict: OnConflict | undefined): Promise<CheckedTarget>;
   /** Once, behind `open`. */
   make(input: MakeTarget): EngineTarget;
   /** Writing begins. `exact`: nothing may be written twice. */

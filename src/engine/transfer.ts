@@ -1,4 +1,4 @@
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { errorEvent } from './error-event.ts';
 import type { LinkHost } from './link-host.ts';
@@ -25,10 +25,10 @@ export class Transfer {
   stopping = false;
   /** what the link waits for */
   waiting: string | undefined;
-  readonly #options: ResolvedSyncOptions;
+  readonly #options: TargetOptions;
   readonly #host: TransferHost;
 
-  constructor(options: ResolvedSyncOptions, host: TransferHost) {
+  constructor(options: TargetOptions, host: TransferHost) {
     this.#options = options;
     this.#host = host;
     this.side = makeSide(

@@ -38,6 +38,8 @@ export interface PumpOptions {
   verifyChecksum?: boolean;
   /** the target has several nodes, and each command is for one of them */
   routed?: boolean;
+  /** commands of up to so many bytes are held whole; absent: as many as the target needs */
+  bigCommandBytes?: number;
   /** the source's address, for errors */
   node: string;
   /** the source's own offset of a spool offset in the stream, for errors */
@@ -89,7 +91,7 @@ export class Pump {
     this.#walker = new RdbWalker(entries, options);
     options.snapshot.walk = this.#walker;
     this.#commands = new CommandWalker(commands, {
-      bigCommandBytes: options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES,
+      bigCommandBytes: options.bigCommandBytes ?? (options.routed ? BIG_ROUTED_BYTES : BIG_COMMAND_BYTES),
     });
   }
 

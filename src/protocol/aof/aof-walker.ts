@@ -74,6 +74,7 @@ export class AofWalker {
   #state = START;
   #offset = 0;
   #annotationOffset = 0;
+  #rdbEnd = 0;
   #timestamps = 0;
   #stoppedAt: number | undefined;
 
@@ -92,6 +93,11 @@ export class AofWalker {
     return this.#offset;
   }
 
+  /** Absolute offset behind the RDB at its beginning, as far as that was walked; 0: there is none. */
+  get rdbEnd(): number {
+    return this.#rdbEnd;
+  }
+
   /** See AofEnd; where the file is damaged, too. */
   get validTo(): number {
     return this.#transactions.validTo;
@@ -104,15 +110,17 @@ export class AofWalker {
 
   /**
    * Takes `buf[start, end)` and returns the position up to which it took the bytes: less than `end` where its RDB wants to go on in another
-   * call (see RdbWalker), and once it is `stopped`. Throws FormatError, after which the walker is of no further use.
+   * call (see RdbWalker), where that ends, and once it is `stopped`. Throws FormatError, after which the walker is of no further use.
    */
   write(buf: Buffer, start: number, end: number): number {
     let pos = start;
     while (pos < end && this.#state !== STOPPED) {
+      const inRdb = this.#state === RDB;
       const next = this.#step(buf, pos, end);
       this.#offset += next - pos;
       pos = next;
-      if (this.#state === RDB && pos < end && this.#offset > 0) return pos;
+      if (inRdb) this.#rdbEnd = this.#offset;
+      if (inRdb && pos < end) return pos;
     }
     return pos;
   }

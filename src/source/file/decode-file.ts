@@ -12,6 +12,8 @@ import type { FileConsumer, FilePart, FileSource, Wish } from './file-source.ts'
 
 export interface DecodeOptions extends AofWalkerOptions {
   sink: AofSink;
+  /** Bytes of an RDB as they are, behind what the sink was told of them. */
+  rdbBytes?(buf: Buffer, start: number, end: number): void;
   /** A file begins: its commands are in database 0 until they say otherwise, and in no transaction. */
   partBegins?(part: FilePart): void;
   /** All of a file that is not the last one was given: the place to wait until it is done. */
@@ -91,7 +93,11 @@ class Decoding implements FileConsumer {
 
   #take(slice: Buffer, from: number): number {
     try {
-      return this.#walker.write(slice, from, slice.length);
+      const { rdbEnd } = this.#walker;
+      const taken = this.#walker.write(slice, from, slice.length);
+      const bytes = this.#walker.rdbEnd - rdbEnd;
+      if (bytes > 0) this.#options.rdbBytes?.(slice, from, from + bytes);
+      return taken;
     } catch (error) {
       throw this.#named(error);
     }

@@ -1,11 +1,11 @@
 /** Files as a source: RDB and AOF in all their forms. */
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { NaruError } from '../../errors/errors.ts';
 import { type ByteFile, openByteFile, STDIN } from './byte-file.ts';
 import { type Compression, detectKind } from './detect.ts';
 import { toFileError } from './failures.ts';
-import { findManifest, isManifest, manifestParts } from './manifest-files.ts';
+import { findManifest, isManifest, manifestParts, REDIS_FOLDER } from './manifest-files.ts';
 
 /** One of the files that make up a source. */
 export interface FilePart {
@@ -66,6 +66,18 @@ export async function openFileSource(path: string, signal?: AbortSignal): Promis
   if (path === STDIN) return openSingle(path, signal);
   if (await isDirectory(path)) return openManifest(await findManifest(path), signal);
   return isManifest(path) ? openManifest(path, signal) : openSingle(path, signal);
+}
+
+/**
+ * The files that a path stands for: those whose names end in `.rdb`, maybe packed, of a folder that holds such and no multi-part AOF (one RDB of each
+ * master of a cluster, say); else the path itself. Throws NaruError FILE_UNREADABLE.
+ */
+export async function filesAt(path: string): Promise<string[]> {
+  if (path === STDIN || !(await isDirectory(path))) return [path];
+  const names = await readdir(path).catch((error: unknown) => Promise.reject(toFileError(error, path)));
+  const isAof = names.some((name) => isManifest(name) || name === REDIS_FOLDER);
+  const rdbs = isAof ? [] : names.filter((name) => /\.rdb(\.gz|\.zst)?$/.test(name)).sort();
+  return rdbs.length === 0 ? [path] : rdbs.map((name) => join(path, name));
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { FilePart } from './file-source.ts';
 
 const SUFFIX = '.manifest';
 /** Redis's own name for the folder (appenddirname) in the folder of its data. */
-const REDIS_FOLDER = 'appendonlydir';
+export const REDIS_FOLDER = 'appendonlydir';
 
 export const isManifest = (path: string): boolean => path.endsWith(SUFFIX);
 

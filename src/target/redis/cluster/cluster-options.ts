@@ -20,6 +20,8 @@ export interface ClusterTargetOptions {
   keys: FindsKeys;
   /** it is a cluster: keys have slots, and transactions are possible in each. Else it is a proxy, which has one lane. */
   slots: boolean;
+  /** of a proxy: whether it knows the command, by its name in capitals */
+  passes(name: string): boolean;
   /** the cluster has several databases (Valkey 9); else everything goes to database 0 */
   databases: boolean;
   /** An entry can not be written now, since its slot is being moved. */

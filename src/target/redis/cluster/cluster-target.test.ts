@@ -25,6 +25,7 @@ function made() {
       keys: new KeyFinder(KeyTable.builtIn()),
       slots: true,
       databases: false,
+      passes: () => true,
       holdEntry: () => {},
     },
     { onAcked: (offset) => acked.push(offset), onFailure: (error) => failures.push(error) },

@@ -1,16 +1,18 @@
-import { NaruError } from '../../../errors/errors.ts';
 import { keySlot } from '../../../net/topology/slot.ts';
 import type { CommandView } from '../../../protocol/resp/command-walker.ts';
 import type { Losses } from '../../losses.ts';
 import { Kind } from '../in-flight.ts';
-import { argumentsOfKey, type FindsKeys, NO_SLOT, SEVERAL, slotOf } from './key-slots.ts';
+import { argumentsOfKey, type FindsKeys, NO_SLOT, passesProxy, SEVERAL, slotOf } from './key-slots.ts';
 import type { PlainLane } from './plain-lane.ts';
+import { refused } from './undone.ts';
 
 export interface CommandRouterOptions {
   keys: FindsKeys;
   losses: Losses;
   /** keys have slots, and transactions are possible in each */
   slots: boolean;
+  /** of a proxy: whether it knows the command, by its name in capitals */
+  passes(name: string): boolean;
   /** the lane of a slot */
   laneOf(slot: number): PlainLane;
   /** those that have a connection */
@@ -49,9 +51,20 @@ export class CommandRouter {
     const { keys } = this.#options;
     const count = keys.find(command);
     const slot = slotOf(command, keys, count);
+    this.#check(command, count, slot);
     if (slot === SEVERAL) this.#split(command, count, db);
     else if (slot === NO_SLOT) this.#keyless(command, db);
     else this.#forward(command, slot, db);
+  }
+
+  /** Whoever can copy keys again does not give such commands. */
+  #check(command: CommandView, count: number, slot: number): void {
+    const { slots, passes } = this.#options;
+    if (slots && (slot !== SEVERAL || argumentsOfKey(command) > 0)) return;
+    const name = command.text(0).toUpperCase();
+    if (slots) throw refused(`The keys of ${name} are in several slots`, command.offset);
+    if (count > 0 && !(passes(name) && passesProxy(command, count)))
+      throw refused(`A proxy does not pass this ${name}`, command.offset);
   }
 
   /** The lane for what is written next: in a transaction, one of as many commands in a row as are for one slot. */
@@ -105,7 +118,7 @@ export class CommandRouter {
     else if (name === 'FUNCTION') this.#options.losses.add('functions', { offset: command.offset });
     else {
       const text = `${name} has no key, so that nobody can tell for which node of the target it is`;
-      throw new NaruError('COMMAND_REFUSED', text, { side: 'target', offset: command.offset });
+      throw refused(text, command.offset);
     }
   }
 

@@ -10,14 +10,19 @@ const FIRST_BYTES = 64 * 1024;
 export class WholeTransactions implements StreamSink {
   readonly #sink: StreamSink;
   readonly #walker: CommandWalker;
+  readonly #flat: boolean;
   #held: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   #bytes = 0;
   #open = false;
   #offset = 0;
 
-  /** `bigCommandBytes` must be that of the walker before it: no big command comes. */
-  constructor(sink: StreamSink, bigCommandBytes: number) {
+  /**
+   * `bigCommandBytes` must be that of the walker before it: no big command comes. `flat`: the commands of a transaction are passed on without its
+   * MULTI and EXEC.
+   */
+  constructor(sink: StreamSink, bigCommandBytes: number, flat: boolean) {
     this.#sink = sink;
+    this.#flat = flat;
     this.#walker = new CommandWalker(sink, { bigCommandBytes });
   }
 
@@ -29,16 +34,18 @@ export class WholeTransactions implements StreamSink {
 
   command(command: CommandView): void {
     const length = (command.argEnd[0] as number) - (command.argStart[0] as number);
-    if (length === 5 && /^multi$/i.test(command.text(0))) {
+    const begins = length === 5 && /^multi$/i.test(command.text(0));
+    if (begins) {
       this.#open = true;
-      this.#offset = command.offset;
+      this.#offset = this.#flat ? command.endOffset : command.offset;
     }
     if (!this.#open) {
       this.#sink.command(command);
       return;
     }
-    this.#hold(command);
-    if (length === 4 && /^exec$/i.test(command.text(0))) this.#pass();
+    const ends = length === 4 && /^exec$/i.test(command.text(0));
+    if (!this.#flat || !(begins || ends)) this.#hold(command);
+    if (ends) this.#pass();
   }
 
   bigCommand(command: BigCommand): void {
