@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { aofServer, fillAof, rewriteAof } from '../support/aof.ts';
+import { aofServer, rewriteAof } from '../support/aof.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
 import { differences, functionsOf, stateOf } from '../support/cluster-state.ts';
@@ -10,7 +10,7 @@ import { compare } from '../support/compare.ts';
 import { fill, fillStrings } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
 import { hasNutcracker, Nutcracker } from '../support/nutcracker.ts';
-import type { RedisServer } from '../support/redis-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
 
 const temp = makeTempDir('restore-targets');
@@ -77,6 +77,138 @@ describe('naru restore into a cluster', { timeout: 90_000 }, () => {
     expect(again.eventsOf('error')[0]).toMatchObject({ code: 'TARGET_NOT_EMPTY' });
     const skips = await restored(await saved(source), cluster.url, '--on-conflict', 'skip');
     expect(skips.eventsOf('done')[0]).toMatchObject({ keys: 0 });
+  });
+});
+
+describe('naru restore of several files', { timeout: 90_000 }, () => {
+  it('brings the RDBs of a cluster together, from a folder or one by one', async () => {
+    await emptied();
+    await fill(source, 1000, { seed: 4, databases: 1 });
+    expect((await restored(await saved(source), cluster.url)).exit?.code).toBe(0);
+    const folder = join(temp.path, 'shards');
+    mkdirSync(folder);
+    const files: string[] = [];
+    for (const [index, server] of nodes().entries()) {
+      files.push(join(folder, `shard-${index}.rdb`));
+      copyFileSync(await saved(server), files[index] as string);
+    }
+    const target = await RedisServer.start();
+    stops.push(() => target.stop());
+    for (const from of [files, folder]) {
+      await target.call('FLUSHALL');
+      await target.call('FUNCTION', 'FLUSH');
+      const naru = await restored(from, target.url);
+      expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+      expect(await compare(source, target)).toEqual([]);
+      expect(naru.eventsOf('done')[0]).toMatchObject({ keys: (await stateOf([source])).size });
+    }
+    const missing = await restored(
+      [...files, join(folder, 'none.rdb')],
+      target.url,
+      '--on-conflict',
+      'overwrite',
+    );
+    expect(missing.eventsOf('error')[0]).toMatchObject({ code: 'FILE_UNREADABLE' });
+  });
+});
+
+describe('naru restore while the target changes', { timeout: 90_000 }, () => {
+  it('follows slots that move in a cluster', async () => {
+    await emptied();
+    await fillStrings(source, 60_000, 100);
+    const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    const half = cluster.moveSlot(1, first, second);
+    await half.begin();
+    const naru = started(
+      await saved(source),
+      cluster.url,
+      '--in-flight',
+      '4KiB',
+      '--progress-interval',
+      '5ms',
+    );
+    await naru.untilEvent('progress', ({ keys }) => keys > 0);
+    const slots = [2, 3, 4, 5].map((slot) => cluster.moveSlot(slot, first, second));
+    for (const slot of slots) {
+      await slot.begin();
+      await slot.finish();
+    }
+    await half.finish();
+    await naru.exited;
+    expect(naru.exit?.code, naru.stdout.slice(-2000)).toBe(0);
+    await expectHeld(nodes());
+  });
+
+  it('goes on at the server that sentinels name instead', async () => {
+    await emptied();
+    await fillStrings(source, 60_000, 100);
+    const group = await SentinelGroup.start();
+    stops.push(() => group.stop());
+    const args = ['--in-flight', '4KiB', '--progress-interval', '5ms'];
+    const naru = started(await saved(source), group.url, ...args);
+    await naru.untilEvent('progress', ({ keys }) => keys > 0);
+    const heir = await group.killMaster();
+    await naru.exited;
+    expect(naru.exit?.code, naru.stdout.slice(-2000)).toBe(0);
+    expect(await compare(source, heir)).toEqual([]);
+  });
+});
+
+describe('naru restore through a proxy', { timeout: 90_000 }, () => {
+  it.skipIf(!hasNutcracker())('gives what it passes, and names what it does not', async () => {
+    await emptied();
+    await fill(source, 500, { seed: 5, databases: 1 });
+    const proxy = await Nutcracker.start();
+    stops.push(() => proxy.stop());
+    const args = ['--to-topology', 'proxy', '--functions', 'skip'];
+    const naru = await restored(await saved(source), proxy.url, ...args);
+    expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
+    await expectHeld(proxy.servers);
+    const aof = join(temp.path, 'proxy.aof');
+    const command = (...words: string[]): string =>
+      `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+    const good = command('MSET', 'p1', '1', 'p2', '2') + command('DEL', 'p1', 'p3');
+    writeFileSync(aof, good + command('ZUNIONSTORE', 'z', '1', 'y'));
+    const refused = await restored(aof, proxy.url, ...args, '--on-conflict', 'overwrite');
+    expect(refused.eventsOf('error')[0]).toMatchObject({
+      code: 'COMMAND_REFUSED',
+      command: 'ZUNIONSTORE',
+      offset: good.length,
+    });
+  });
+});
+
+describe('naru restore of several databases into one', { timeout: 90_000 }, () => {
+  it('needs a word on keys with one name, or rules', async () => {
+    await emptied();
+    const other = await RedisServer.start();
+    stops.push(() => other.stop());
+    await other.pipeline([
+      ['SET', 'same', '0'],
+      ['SET', 'own', '0'],
+      ['SELECT', 3],
+      ['SET', 'same', '3'],
+    ]);
+    const rdb = await saved(other);
+    const refused = await restored(rdb, cluster.url);
+    expect(refused.eventsOf('error')[0]).toMatchObject({ code: 'CONFIG_INVALID' });
+    const merged = await restored(rdb, cluster.url, '--on-conflict', 'overwrite');
+    expect(merged.exit?.code, merged.stdout).toBe(0);
+    expect(merged.eventsOf('warning').map(({ code }) => code)).toContain('DATABASES_MERGED');
+    expect((await stateOf(nodes())).size).toBe(2);
+    await emptied();
+    const kept = await restored(
+      rdb,
+      cluster.url,
+      '--include-db',
+      '3',
+      '--db-map',
+      '3=0',
+      '--rename-prefix',
+      'sa=ba',
+    );
+    expect(kept.exit?.code, kept.stdout).toBe(0);
+    expect([...(await stateOf(nodes())).keys()]).toEqual(['bame']);
   });
 });
 
