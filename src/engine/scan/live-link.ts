@@ -13,6 +13,8 @@ import { DirtyKeys } from '../../source/redis/scan/dirty-keys.ts';
 import { Signal } from '../../spool/signal.ts';
 
 export interface LiveHost {
+  /** With more keys than this that wait to be read all are read again. Default a million: each takes some 100 bytes of memory. */
+  readonly dirtyMax?: number;
   endpoint(): Promise<Endpoint>;
   /** Reads what is dirty by now, and what the target could not take. */
   readDirty(): Promise<void>;
@@ -34,7 +36,6 @@ export interface LiveHost {
   warn(code: string, message: string): void;
 }
 
-/** With more keys than this all are read again: each takes some 100 bytes of memory. */
 const DIRTY_MAX = 1_000_000;
 /** What is told within this is read together. */
 const GATHER_MS = 5;
@@ -46,7 +47,7 @@ const PASS_EVERY_MS = 1000;
  * begins to follow before the first key is read, so that a change is either in what is read or is told.
  */
 export class LiveLink {
-  readonly dirty: DirtyKeys = new DirtyKeys(DIRTY_MAX);
+  readonly dirty: DirtyKeys;
   readonly #host: LiveHost;
   readonly #follower: Follower;
   /** those that held keys at any time */
@@ -71,6 +72,7 @@ export class LiveLink {
     options: ResolvedScanOptions,
     host: LiveHost,
   ) {
+    this.dirty = new DirtyKeys(host.dirtyMax ?? DIRTY_MAX);
     this.#host = host;
     this.#databases = new Set(databases);
     const monitors = monitorsOf(walks);
