@@ -111,7 +111,7 @@ describe('redis-shake.conf', () => {
     const { 'db-map': maps, ...rest } = Object.fromEntries([...options, ...secrets]);
     expect(rest).toEqual({
       from: 'redis://r-1234.redis.rds.aliyuncs.com:6379',
-      'from-topology': 'proxy',
+      'from-topology': 'aliyun-proxy',
       'from-password': 'secret',
       to: 'redis://10.0.1.1:6379',
       'on-conflict': 'fail',
@@ -119,6 +119,22 @@ describe('redis-shake.conf', () => {
       'rate-keys': '1000',
     });
     expect(maps).toContain('3=0');
+  });
+
+  it.each([
+    ['tencent_cluster', 'tencent-proxy', []],
+    ['codis', 'proxy', ['scan.special_cloud']],
+  ])('for rump from %s', (cloud, topology, expected) => {
+    const text = `source.type = proxy\nsource.address = a:1\nscan.special_cloud = ${cloud}\n`;
+    const { options, unsupported } = shakeIn(text, 'x.conf') as ShakeMapping;
+    expect(options.get('from-topology')).toBe(topology);
+    expect(unsupported.map((line) => line.replace(/:.*/s, ''))).toEqual(expected);
+  });
+
+  it('does not promise that a run that has ended is resumed', () => {
+    const text = 'source.type = standalone\nsource.address = a:1\nresume_from_break_point = true\n';
+    const { unsupported } = shakeIn(text, 'x.conf') as ShakeMapping;
+    expect(unsupported.join()).toContain('resume_from_break_point');
   });
 });
 

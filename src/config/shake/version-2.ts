@@ -5,6 +5,12 @@ import { MappingBuilder, type ShakeMapping } from './mapping.ts';
 
 type Take = (value: string, key: string) => void;
 
+/** What `scan.special_cloud` names, of the proxies that are known here. */
+const CLOUDS: Readonly<Record<string, string>> = {
+  aliyun_cluster: 'aliyun-proxy',
+  tencent_cluster: 'tencent-proxy',
+};
+
 /** Whether a text is one of these. */
 export function isShake2(text: string): boolean {
   return /^\s*(source|target)\.(type|address)\s*=/m.test(text) && !/^\s*\[/m.test(text);
@@ -61,6 +67,11 @@ class Version2 {
     return of('source.address') === '' && of('source.rdb.input') !== '' ? 'restore' : 'sync';
   }
 
+  /** A proxy's own way to tell keys comes first where the cloud is known: its SCAN may be one of a single shard. */
+  #proxy(): string {
+    return CLOUDS[this.#values.get('scan.special_cloud') ?? ''] ?? 'proxy';
+  }
+
   #ends(word: 'source' | 'target', side: 'from' | 'to'): Record<string, Take> {
     const out = this.#out;
     const type = this.#values.get(`${word}.type`) || 'standalone';
@@ -70,7 +81,8 @@ class Version2 {
         if (!['standalone', 'sentinel', 'cluster', 'proxy'].includes(value)) {
           throw invalid(this.#path, `${key} is standalone, sentinel, cluster or proxy`);
         }
-        if (value === 'proxy' || value === 'cluster') out.set(key, `${side}-topology`, value);
+        if (value === 'proxy' && word === 'source') out.set(key, 'from-topology', this.#proxy());
+        else if (value === 'proxy' || value === 'cluster') out.set(key, `${side}-topology`, value);
         else out.same(key, 'in the address');
       },
       [`${word}.address`]: (value, key) => {
@@ -144,13 +156,17 @@ class Version2 {
       'target.rdb.output': (_, key) => out.notNeeded(key, 'naru dump --to names the file'),
       'scan.key_number': (value, key) => this.#ofScan(key, () => out.set(key, 'count', value)),
       'scan.key_file': (value, key) => out.set(key, 'keys-file', value),
-      'scan.special_cloud': (value, key) => out.same(key, `${value}: found out by asking the proxy`),
+      'scan.special_cloud': (value, key) => {
+        if (CLOUDS[value] === undefined) out.unsupported(key, `${value}: it is scanned as any proxy is`);
+        out.set(key, 'from-topology', this.#proxy());
+      },
       qps: (value, key) => this.#ofScan(key, () => out.set(key, 'rate-keys', value)),
       big_key_threshold: (value, key) => {
         if (out.command === 'scan' || out.command === 'sync') out.set(key, 'big-key-size', value);
       },
       resume_from_break_point: (value, key) => {
-        if (value === 'true') out.notNeeded(key, 'a link that is lost is taken up again where it was');
+        if (value === 'true')
+          out.unsupported(key, 'a lost link goes on where it was; a run that has ended begins anew');
         else out.same(key, 'so it is');
       },
       replace_hash_tag: (value, key) => {
