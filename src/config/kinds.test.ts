@@ -103,6 +103,16 @@ describe('readOption', () => {
     }
   });
 
+  it('names a table of TOML, which has no text of its own', () => {
+    const table: unknown = Object.create(null);
+    const failed =
+      (raw: unknown): (() => unknown) =>
+      () =>
+        readOption('x', word, raw, 'naru.toml: x');
+    expect(failed(table)).toThrow('the value a table can not be used');
+    expect(failed([table])).toThrow('the value an array can not be used');
+  });
+
   it('hides a secret', () => {
     const value = readOption('p', secret, 'hunter2', 'NARU_P');
     expect(value).toBeInstanceOf(Secret);

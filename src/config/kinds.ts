@@ -151,6 +151,8 @@ function invalid(message: string): NaruError {
 }
 
 function show(raw: unknown): string {
+  // Tables of TOML have no prototype, and so no text of their own.
+  if (typeof raw === 'object' && raw !== null) return Array.isArray(raw) ? 'an array' : 'a table';
   const text = scrub(typeof raw === 'string' ? JSON.stringify(raw) : String(raw));
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
