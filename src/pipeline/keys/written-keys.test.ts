@@ -55,6 +55,7 @@ describe('WrittenKeys', () => {
     expect(found('MSET', ...Array.from({ length: 200 }, (_, i) => String(i)))).toHaveLength(100);
     expect(found('EXHSET', 'a', 'b', 'c')).toBe('not found');
     expect(found('CLUSTER', 'SLOTS')).toEqual([]);
+    expect(found('FUNCTION', 'DUMP')).toEqual([]);
   });
 
   it('tells where the database is not that of the command', () => {

@@ -5,11 +5,11 @@ import { WRITE } from './key-spec.ts';
 import type { KeyTable } from './key-table.ts';
 import { NameIndex } from './name-index.ts';
 
-/** Commands without keys that no table of ours holds, and that write nothing: on a server whose COMMAND is refused any of these may be met. */
+/** Commands without keys that no table of ours holds, and that write none: on a server whose COMMAND is refused any of these may be met. */
 const WITHOUT_KEYS =
   'SCAN ISCAN KEYS RANDOMKEY DBSIZE INFO IINFO RIINFO TIME ECHO PING HELLO AUTH QUIT RESET CLIENT COMMAND CONFIG SELECT SCRIPT PUBLISH SPUBLISH PUBSUB ' +
   'SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MULTI EXEC DISCARD UNWATCH WAIT WAITAOF ROLE CLUSTER READONLY READWRITE ' +
-  'ASKING MONITOR IMONITOR RIMONITOR SLOWLOG LATENCY LOLWUT MODULE ACL LASTSAVE';
+  'ASKING MONITOR IMONITOR RIMONITOR SLOWLOG LATENCY LOLWUT MODULE ACL LASTSAVE FUNCTION';
 
 /**
  * Of commands that were run, such as MONITOR shows: the keys that they may have changed. Scripts name keys that they may write, and PFCOUNT writes what it
