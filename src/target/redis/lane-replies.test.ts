@@ -100,6 +100,14 @@ describe('the replies of a transaction', () => {
     expect(seen([], ['+OK']).error?.code).toBe('INTERNAL');
     expect(seen([CONTROL, EXEC], ['+OK', '$-1']).error?.code).toBe('INTERNAL');
   });
+
+  it('may come before a command is sent whole: the server takes none of it', () => {
+    const { error } = seen([CONTROL], ['+OK', '-ERR Protocol error: invalid bulk length']);
+    expect(error).toMatchObject({ code: 'TARGET_REJECTED' });
+    expect(error?.message).toBe(
+      'The target refused what it was sent: ERR Protocol error: invalid bulk length',
+    );
+  });
 });
 
 describe('what exists in the target', () => {

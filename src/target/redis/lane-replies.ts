@@ -70,14 +70,19 @@ export class LaneReplies implements ReplySink {
       this.#nextResult();
       return;
     }
+    // A server does not wait for the end of a command that it will not take (of more than proto-max-bulk-len, say): it answers, and hangs up.
+    if (this.#isAnswered)
+      throw refusal(text, Kind.CONTROL, { side: 'target', node: this.#options.node }, 'what it was sent');
     this.#refuse(text, this.#next());
+  }
+
+  get #isAnswered(): boolean {
+    return this.#inFlight.tail === this.#inFlight.head;
   }
 
   #next(): number {
     const index = this.#inFlight.tail;
-    if (index === this.#inFlight.head) {
-      throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
-    }
+    if (this.#isAnswered) throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
     this.#inFlight.tail = index + 1;
     return index;
   }

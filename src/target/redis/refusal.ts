@@ -18,7 +18,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Turns an error reply into the error that ends or renews the lane. Server texts hold no values, so they may be shown. */
-export function refusal(text: string, kind: Kind, place: ErrorPlace): NaruError {
+export function refusal(text: string, kind: Kind, place: ErrorPlace, what: string = nameOf(kind)): NaruError {
   const word = text.split(' ', 1)[0] ?? '';
   const code = CODES[word];
   if (code !== undefined) return new NaruError(code, `The target answers: ${text}`, place);
@@ -30,10 +30,10 @@ export function refusal(text: string, kind: Kind, place: ErrorPlace): NaruError 
     );
   }
   const rejected = kind === Kind.COMMAND ? 'COMMAND_REFUSED' : 'TARGET_REJECTED';
-  return new NaruError(rejected, `The target refused ${what(kind)}: ${text}`, place);
+  return new NaruError(rejected, `The target refused ${what}: ${text}`, place);
 }
 
-function what(kind: Kind): string {
+function nameOf(kind: Kind): string {
   switch (kind) {
     case Kind.ENTRY:
     case Kind.MODULE_ENTRY:
