@@ -1,0 +1,144 @@
+/** Scans of a cluster: how changes are followed where nobody says how, what a run that is resumed may go on with, and keys that the target does not take for a while. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { makeTempDir } from '../support/cleanup.ts';
+import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
+import { differences, stateOf } from '../support/cluster-state.ts';
+import { Naru } from '../support/naru.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import type { Reply } from '../support/reply-parser.ts';
+import type { Arg } from '../support/resp-client.ts';
+import { until } from '../support/until.ts';
+
+const LONG_MS = 60_000;
+const temp = makeTempDir();
+let source: RedisCluster;
+let target: RedisServer;
+beforeAll(async () => {
+  source = await RedisCluster.start({ masters: 2 });
+  target = await RedisServer.start();
+}, 60_000);
+afterAll(async () => {
+  await source?.stop();
+  await target?.stop();
+  temp.remove();
+});
+beforeEach(async () => {
+  for (const server of [target, ...serversOf(source)]) await server.call('FLUSHALL');
+});
+
+const serversOf = (cluster: RedisCluster): RedisServer[] => cluster.nodes.map(({ server }) => server);
+
+const atAll = async (cluster: RedisCluster, ...command: [string, ...Arg[]]): Promise<void> => {
+  for (const server of serversOf(cluster)) await server.call(...command);
+};
+
+/** Whichever node has the key. */
+async function atKey(cluster: RedisCluster, command: string, key: string, ...args: Arg[]): Promise<Reply> {
+  const slot = Number(await serversOf(cluster)[0]?.call('CLUSTER', 'KEYSLOT', key));
+  return (await cluster.masterOf(slot)).server.call(command, key, ...args);
+}
+
+async function fillKeys(count: number): Promise<void> {
+  for (const server of serversOf(source)) {
+    const client = await server.connect();
+    await client.pipeline(Array.from({ length: count }, (_, i) => ['SET', `key:${i}`, `value ${i}`]));
+    client.close();
+  }
+}
+
+const unequal = async (to: readonly RedisServer[] = [target]): Promise<string[]> =>
+  differences(await stateOf(serversOf(source)), await stateOf(to));
+
+it.each([
+  ['tracking', '+@all', ''],
+  ['keyspace', '-client|tracking', 'KA'],
+  ['passes', '-monitor', ''],
+])('%s is found to be the best way that is left', async (way, acl, events) => {
+  const rules = ['~*', '&*', '+@all', '-client|tracking', acl];
+  await atAll(source, 'CONFIG', 'SET', 'notify-keyspace-events', events);
+  await atAll(source, 'ACL', 'SETUSER', 'reader', 'reset', 'on', '>secret', ...rules);
+  await fillKeys(9);
+  const naru = Naru.start([
+    ...['scan', '--live', '--from', source.url.replace('redis://', 'redis://reader:secret@')],
+    ...['--to', target.url, '--json', '--dir', temp.path],
+  ]);
+  await naru.untilEvent('synced');
+  const told = naru.eventsOf('warning').filter(({ code }) => code === 'FOLLOWS_BY');
+  expect(told.map(({ message }) => /^Changes are found by (\w+)\./.exec(message)?.[1])).toEqual([way]);
+  for (let i = 0; i < 9; i += 3) await atKey(source, 'SET', `key:${i}`, way);
+  await atKey(source, 'SET', 'new', way);
+  await atKey(source, 'DEL', 'key:7');
+  // Long before the end, at which all is compared.
+  await until('both to be equal', async () => (await unequal()).length === 0, LONG_MS).catch(() => {});
+  expect(await unequal()).toEqual([]);
+  expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+});
+
+/** Stopped on its way, with places in its state. */
+async function interrupted(dir: string): Promise<string[]> {
+  const options = ['scan', '--from', source.url, '--to', target.url, '--json', '--dir', dir];
+  const naru = Naru.start([...options, '--rate-keys', '50', '--count', '20', '--progress-interval', '20ms']);
+  const links = (): object[] =>
+    readdirSync(dir)
+      .filter((name) => name.endsWith('.scan.json'))
+      .flatMap((name) => Object.values(JSON.parse(readFileSync(join(dir, name), 'utf8')).links as object));
+  await until('a state', async () => links().length > 1, LONG_MS);
+  await naru.stop('SIGKILL');
+  return [...options, '--resume'];
+}
+
+it('is resumed where no slot has moved, and begins anew where some have', async () => {
+  await fillKeys(600);
+  for (const moves of [false, true]) {
+    await target.call('FLUSHALL');
+    const options = await interrupted(temp.path);
+    const [one, two] = (await source.masters()) as [ClusterNode, ClusterNode];
+    if (moves) await source.reshard(100, one, two);
+    // What it would find again is not there.
+    await target.call('FLUSHALL');
+    const naru = await Naru.run(options);
+    expect(naru.exit?.code, naru.stdout.slice(-3000)).toBe(0);
+    const codes = naru.eventsOf('warning').map(({ code }) => code);
+    expect(codes.includes('NOTHING_TO_RESUME')).toBe(moves);
+    const { keys } = naru.eventsOf('done')[0] as { keys: number };
+    if (moves) expect([keys, await unequal()]).toEqual([600, []]);
+    else expect(keys).toBeLessThan(600);
+  }
+}, 120_000);
+
+it('a key whose slot is moved at the target is written when it has come to rest, or removed if it is gone by then', async () => {
+  const cluster = await RedisCluster.start({ masters: 2 });
+  try {
+    await fillKeys(9);
+    await atKey(source, 'SET', '{slot}stays', 'old');
+    await atKey(source, 'SET', '{slot}goes', 'old');
+    const naru = Naru.start([
+      ...['scan', '--live', '--live-by', 'tracking', '--from', source.url, '--to', cluster.url],
+      ...['--json', '--dir', temp.path, '--progress-interval', '20ms'],
+    ]);
+    await naru.untilEvent('synced');
+    const [first] = serversOf(cluster) as [RedisServer];
+    const slot = Number(await first.call('CLUSTER', 'KEYSLOT', '{slot}'));
+    const from = await cluster.masterOf(slot);
+    const to = cluster.nodes.find(({ id }) => id !== from.id) as ClusterNode;
+    const moving = cluster.moveSlot(slot, from, to);
+    await moving.begin();
+    await atKey(source, 'SET', '{slot}new', 'new');
+    await atKey(source, 'SET', '{slot}stays', 'new');
+    await atKey(source, 'SET', '{slot}goes', 'new');
+    await naru.untilEvent('progress', ({ lagMs = 0 }) => lagMs > 300, naru.events.length);
+    await atKey(source, 'DEL', '{slot}goes');
+    await atKey(source, 'SET', 'other', 'new');
+    await until('another slot', async () => (await atKey(cluster, 'EXISTS', 'other')) === 1, LONG_MS);
+    await moving.finish();
+    const found = (): Promise<string[]> => unequal(serversOf(cluster));
+    await until('both to be equal', async () => (await found()).length === 0, LONG_MS).catch(() => {});
+    expect(await found()).toEqual([]);
+    expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+    expect(await found()).toEqual([]);
+  } finally {
+    await cluster.stop();
+  }
+}, 120_000);
