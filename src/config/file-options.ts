@@ -9,6 +9,7 @@ import {
   type Origins,
   readOptions,
   refuseTlsWithoutUse,
+  type SourceOptions,
   type TargetOptions,
 } from './sync-options.ts';
 
@@ -24,13 +25,12 @@ export type ResolvedRestoreOptions = {
   Optional<'until'>;
 
 export type ResolvedDumpOptions = {
-  from: Endpoint;
-  fromTls: TlsOptions | undefined;
-  /** a file, or `-` */
+  /** a file, a directory (it ends in `/`), or `-` */
   to: string;
-} & Required<
-  'psyncCommand' | 'overwrite' | 'connectTimeout' | 'progressInterval' | 'rateKeys' | 'rateBytes'
-> &
+} & SourceOptions &
+  Required<
+    'psyncCommand' | 'overwrite' | 'parallelSnapshots' | 'progressInterval' | 'rateKeys' | 'rateBytes'
+  > &
   RuleValues;
 
 export type ResolvedDecodeOptions = Required<'format' | 'verifyChecksum' | 'json'> &
@@ -51,8 +51,7 @@ export function resolveDumpOptions(given: Given, origins: Origins = {}): Resolve
   const { fromTls } = given;
   const values = readOptions('dump', given, origins);
   const from = endpointOf('from', values, origins, fromTls);
-  const to = values.to as unknown as string;
-  return { ...values, from: from.endpoint, fromTls: from.tls, to } as ResolvedDumpOptions;
+  return { ...values, from: from.endpoint, fromTls: from.tls } as unknown as ResolvedDumpOptions;
 }
 
 export function resolveDecodeOptions(given: Given, origins: Origins = {}): ResolvedDecodeOptions {

@@ -64,7 +64,6 @@ const common = {
         kind: 'paths',
         doc: 'RDB or AOF file, directory with a multi-part AOF or with RDB files, or - for standard input; several one by one (required)',
       },
-      dump: { kind: 'endpoint', doc: 'server to copy: redis[s]://[user[:password]@]host[:port] (required)' },
     },
   },
   to: {
@@ -75,7 +74,7 @@ const common = {
     differs: {
       dump: {
         kind: 'path',
-        doc: 'file to write, compressed where its name ends in .gz or .zst, or - for standard output (required)',
+        doc: 'file to write, compressed where its name ends in .gz or .zst; directory that ends in /, for a file of each master; - for standard output (required)',
       },
     },
   },
@@ -83,7 +82,7 @@ const common = {
     kind: 'enum',
     group: 'Endpoints',
     doc: 'what the source is, where asking it does not show that',
-    commands: ['sync', 'scan'],
+    commands: ['sync', 'scan', 'dump'],
     values: ['standalone', 'sentinel', 'cluster', 'proxy', 'aliyun-proxy', 'tencent-proxy'],
   },
   'to-topology': {
@@ -97,7 +96,7 @@ const common = {
     kind: 'boolean',
     group: 'Endpoints',
     doc: 'read from a replica of each master whose link is up and that is hardly behind, where there is one',
-    commands: ['sync'],
+    commands: ['sync', 'dump'],
     default: 'false',
   },
   'tls-ca': {
@@ -232,7 +231,7 @@ const common = {
     kind: 'count',
     group: 'Limits',
     doc: 'how many masters of a cluster may make and send their full copy at once',
-    commands: ['sync'],
+    commands: ['sync', 'dump'],
     default: '2',
     min: '1',
   },

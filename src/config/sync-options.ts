@@ -62,6 +62,12 @@ export type ResolvedSyncOptions = {
   toAddressMap: AddressMap | undefined;
 } & { [N in RunOptionName as Camel<N>]: Value<N> | Unset<N> };
 
+/** What it takes to find the servers of a source. */
+export type SourceOptions = Pick<
+  ResolvedSyncOptions,
+  'from' | 'fromTls' | 'fromTopology' | 'fromAddressMap' | 'preferReplica' | 'connectTimeout'
+>;
+
 /** What it takes to write to a target, whatever the source is. */
 export type TargetOptions = Pick<
   ResolvedSyncOptions,

@@ -1,4 +1,4 @@
-import type { ResolvedSyncOptions } from '../config/sync-options.ts';
+import type { SourceOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { delay } from '../net/backoff.ts';
 import { type DiscoverOptions, discover } from '../net/topology/discover.ts';
@@ -32,7 +32,7 @@ const WHERE_MS = 10_000;
  * with sentinels the others are asked each time that a link has to connect anew.
  */
 export class SourceNodes {
-  readonly #options: ResolvedSyncOptions;
+  readonly #options: SourceOptions;
   readonly #listener: SourceNodesListener;
   readonly #signal: AbortSignal;
   readonly #watcher: TopologyWatcher;
@@ -44,7 +44,7 @@ export class SourceNodes {
 
   private constructor(
     topology: Topology,
-    options: ResolvedSyncOptions,
+    options: SourceOptions,
     listener: SourceNodesListener,
     signal: AbortSignal,
   ) {
@@ -63,7 +63,7 @@ export class SourceNodes {
 
   /** Finds out what the source is. Rejects with NaruError. */
   static async find(
-    options: ResolvedSyncOptions,
+    options: SourceOptions,
     listener: SourceNodesListener,
     signal: AbortSignal,
   ): Promise<SourceNodes> {
@@ -201,7 +201,7 @@ export class SourceNodes {
   }
 }
 
-export function questionOf(options: ResolvedSyncOptions, signal: AbortSignal): DiscoverOptions {
+export function questionOf(options: SourceOptions, signal: AbortSignal): DiscoverOptions {
   return {
     endpoint: options.from,
     tls: options.fromTls,

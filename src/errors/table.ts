@@ -120,7 +120,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'Slots moved between the nodes of the source, and keys of the target are kept (--on-conflict skip or fail): they can not be told from what was copied. Start again when the source stands still, or with overwrite.',
+      'Slots moved between the nodes of the source. Start again when it stands still; where keys of the target are kept (--on-conflict skip or fail), overwrite does without that.',
   },
   SAME_SERVER: {
     policy: 'stop',

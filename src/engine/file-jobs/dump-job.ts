@@ -1,33 +1,28 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ResolvedDumpOptions } from '../../config/file-options.ts';
 import { loadRules } from '../../config/rules-of-options.ts';
 import { NaruError } from '../../errors/errors.ts';
-import { delay } from '../../net/backoff.ts';
-import { openClient } from '../../net/client.ts';
 import { describeEndpoint } from '../../net/url.ts';
-import { toFormatFailure } from '../../pipeline/format-failure.ts';
-import { FormatError } from '../../protocol/format-error.ts';
-import { RdbWalker } from '../../protocol/rdb/walker.ts';
 import type { Rules } from '../../rules/rules.ts';
-import { type Psync, psync, SILENCE_MS } from '../../source/redis/psync.ts';
 import type { Pace } from '../../source/redis/scan/pace.ts';
-import { SnapshotReceiver } from '../../source/redis/snapshot-receiver.ts';
 import type { ByteTaker } from '../../target/file/paced-writer.ts';
-import { type DumpOutput, dumpToStream, openRdbFile } from '../../target/file/rdb-file.ts';
+import { type DumpOutput, dumpToStream, openRdbFile, unwritable } from '../../target/file/rdb-file.ts';
+import { fileName } from '../assembly.ts';
 import { toNaruError } from '../error-event.ts';
-import type { Counters, DoneEvent, SyncEvent } from '../events.ts';
-import { type NodeFacts, readFacts, VALKEY_READ } from '../facts.ts';
+import type { Counters, DoneEvent, LinkPosition, SyncEvent } from '../events.ts';
+import type { NodeFacts } from '../facts.ts';
 import { Meter } from '../meter.ts';
 import { paceOf } from '../pace.ts';
 import { rulesEvent } from '../rules-told.ts';
 import { type Run, startRun } from '../run.ts';
-import { KeyCounter } from './key-counter.ts';
-import { RuledDump } from './ruled-dump.ts';
+import type { SourcePlace } from '../source-nodes.ts';
+import { Turns } from '../turns.ts';
+import { DumpSource } from './dump-source.ts';
+import { DumpWriter } from './dump-writer.ts';
+import { NodeDump } from './node-dump.ts';
 
 const STDOUT = '-';
-/** A wait for a limit is looked at again after this. */
-const PACE_MS = 100;
-/** Values are not wanted: those that are larger need not be held. */
-const BIG_ENTRY_BYTES = 1024 * 1024;
 
 /** `naru dump`. `out` takes the bytes where the target is `-`. */
 export function dump(options: ResolvedDumpOptions, out: ByteTaker): Run {
@@ -37,36 +32,31 @@ export function dump(options: ResolvedDumpOptions, out: ByteTaker): Run {
 const ONE_NODE =
   'The source is a node of a cluster: the file gets the keys of its slots only. Dump each of the masters.';
 
-function modulesText(count: number): string {
-  return `Data that modules keep beside keys was left out ${count} times: under rules only keys and functions are written.`;
-}
-
 /**
- * Asks a source for a full copy as a replica does, and writes its bytes down as they come. They are walked on the way, so that a copy whose checksum
- * does not match, or that breaks off, never gets the file's name.
+ * Asks a source for its full copy, of a cluster each master for its own, and writes down what comes: into one file, one behind the other, or into one
+ * each. No file gets its name before all are whole.
  */
 export class DumpJob {
   readonly #options: ResolvedDumpOptions;
   readonly #out: ByteTaker;
   readonly #emit: (event: SyncEvent) => void;
   readonly #meter = new Meter();
-  readonly #node: string;
   readonly #stopping = new AbortController();
   readonly #pace: Pace | undefined;
-  readonly #counter = new KeyCounter();
-  #walker!: RdbWalker;
-  /** undefined: the file is what the source sends */
-  #ruled: RuledDump | undefined;
+  readonly #told = new Set<string>();
+  readonly #outputs: DumpOutput[] = [];
+  /** none where the file is what the source sends */
+  readonly #writers: DumpWriter[] = [];
+  readonly #dumps: NodeDump[] = [];
+  readonly #positions: LinkPosition[] = [];
+  #source!: DumpSource;
   #rules: Rules | undefined;
-  #bytes = 0;
-  #size: number | undefined;
-  #position = { replid: '', offset: 0 };
+  #version = '';
 
   constructor(options: ResolvedDumpOptions, out: ByteTaker, emit: (event: SyncEvent) => void) {
     this.#options = options;
     this.#out = out;
     this.#emit = emit;
-    this.#node = describeEndpoint(options.from);
     this.#pace = paceOf(options);
   }
 
@@ -75,173 +65,207 @@ export class DumpJob {
   }
 
   async run(): Promise<DoneEvent> {
-    const { to, overwrite } = this.#options;
-    this.#rules = await loadRules(this.#options);
-    const output = to === STDOUT ? dumpToStream(this.#out) : await openRdbFile(to, overwrite);
+    const { signal } = this.#stopping;
     const timer = setInterval(() => this.#progress(), this.#options.progressInterval);
     try {
-      this.#assemble(output);
-      await this.#transfer(output, await this.#ask(await this.#facts()));
-      this.#stopping.signal.throwIfAborted();
-      await output.commit();
+      this.#rules = await loadRules(this.#options);
+      const { to } = this.#options;
+      const only = to.endsWith('/') ? undefined : await this.#open(to);
+      const warn = (code: string, message: string): void => this.#warn(code, message);
+      this.#source = await DumpSource.find(this.#options, warn, signal);
+      await (only === undefined ? this.#dumpApart(to) : this.#dumpTogether(only));
+      await this.#source.check();
+      signal.throwIfAborted();
+      for (const output of this.#outputs) await output.commit();
       return this.#done();
     } catch (error) {
-      await output.discard();
-      throw this.#stopping.signal.aborted ? this.#stopping.signal.reason : error;
+      // Others of a cluster may be under way.
+      const failure = signal.aborted ? signal.reason : error;
+      this.#stopping.abort(failure);
+      for (const output of this.#outputs) await output.discard();
+      throw failure;
     } finally {
       clearInterval(timer);
+      this.#stopping.abort(new NaruError('STOPPED_EARLY', 'The run is over'));
     }
   }
 
-  #assemble({ writer }: DumpOutput): void {
-    this.#ruled = this.#rules && new RuledDump(this.#rules, (bytes) => writer.write(bytes));
-    this.#walker = new RdbWalker(this.#ruled?.sink ?? this.#counter, { bigEntryBytes: BIG_ENTRY_BYTES });
+  // ---- files
+
+  async #open(path: string): Promise<DumpOutput> {
+    const output =
+      path === STDOUT ? dumpToStream(this.#out) : await openRdbFile(path, this.#options.overwrite);
+    this.#outputs.push(output);
+    return output;
   }
 
-  // ---- the source
-
-  get #connecting(): { tls: object; timeoutMs: number; side: 'source'; signal: AbortSignal } {
-    const { fromTls = {}, connectTimeout } = this.#options;
-    return { tls: fromTls, timeoutMs: connectTimeout, side: 'source', signal: this.#stopping.signal };
+  /** A file can only be what the source sends where it has all of it, and nothing else. */
+  #writerTo({ writer }: DumpOutput): DumpWriter | undefined {
+    if (this.#rules === undefined && !this.#source.isCluster) return undefined;
+    const made = new DumpWriter(this.#rules, (bytes) => writer.write(bytes));
+    this.#writers.push(made);
+    return made;
   }
 
-  async #facts(): Promise<NodeFacts> {
-    const client = await openClient({ ...this.#options.from, db: 0 }, this.#connecting);
-    try {
-      const facts = await readFacts(client);
-      if (facts.inCluster) this.#emit({ event: 'warning', code: 'ONE_NODE', message: ONE_NODE });
-      return facts;
-    } finally {
-      client.connection.destroy();
-    }
+  /** One node's behind the other's. */
+  async #dumpTogether(output: DumpOutput): Promise<void> {
+    const writer = this.#writerTo(output);
+    for (const place of this.#source.places) await this.#dump(place, output, writer);
+    await this.#end(output, writer);
   }
 
-  #ask({ version: sourceVersion, flavour, expiringFields }: NodeFacts): Promise<Psync> {
-    const { from, psyncCommand, to } = this.#options;
-    // Without a word a Valkey writes what Redis 7.2 reads too, and can't where fields of hashes expire.
-    const announceVersion = flavour === 'valkey' && expiringFields ? VALKEY_READ : undefined;
-    const options = { ...this.#connecting, psyncCommand, announceVersion };
-    return psync({ ...from, db: 0 }, options, undefined, (replid, offset) => {
-      this.#position = { replid, offset };
-      this.#emit({
-        event: 'started',
-        source: this.#node,
-        target: to,
-        sourceVersion,
-        targetVersion: 'RDB',
-        replid,
-        offset,
-      });
-    });
-  }
-
-  // ---- the bytes
-
-  async #transfer(output: DumpOutput, { connection, result, takeRest }: Psync): Promise<void> {
-    if (result.kind !== 'full' && result.kind !== 'full-eof') {
-      connection.destroy();
-      throw new NaruError('INTERNAL', `A full copy was asked for, the answer is ${result.kind}`);
-    }
-    if (result.kind === 'full') this.#size = result.size;
-    const { signal } = this.#stopping;
-    const onStop = (): void => connection.destroy(toNaruError(signal.reason));
-    signal.addEventListener('abort', onStop, { once: true });
-    try {
-      if (signal.aborted) onStop();
-      const receiver = new SnapshotReceiver(connection, result, SILENCE_MS);
-      for await (const chunk of receiver.chunks(takeRest)) {
-        const { keys } = this.#walked;
-        this.#walk(chunk);
-        await this.#write(output, chunk);
-        if (this.#pace !== undefined) await this.#paced(this.#pace, this.#walked.keys - keys, chunk.length);
-      }
-      this.#checked(() => this.#walker.end());
-    } finally {
-      signal.removeEventListener('abort', onStop);
-    }
-  }
-
-  get #walked(): { keys: number } {
-    return this.#ruled ?? this.#counter;
-  }
-
-  /** Waits until the limits of keys and bytes allow for what came. */
-  async #paced(pace: Pace, keys: number, bytes: number): Promise<void> {
-    pace.took(keys, bytes);
-    while (pace.waitMs > 0) await delay(Math.min(pace.waitMs, PACE_MS), this.#stopping.signal);
-  }
-
-  #walk(chunk: Buffer): void {
-    const walker = this.#walker;
-    let pos = 0;
-    const work = (): void => {
-      while (pos < chunk.length && !walker.finished) {
-        pos = walker.write(chunk, pos, chunk.length);
-        this.#ruled?.walked(walker, chunk, this.#bytes, pos);
+  async #dumpApart(folder: string): Promise<void> {
+    await makeFolder(folder);
+    const turns = new Turns(this.#options.parallelSnapshots);
+    const dumpOne = async (place: SourcePlace): Promise<void> => {
+      const holder = {};
+      await turns.take(holder, this.#stopping.signal);
+      try {
+        const output = await this.#open(join(folder, `${fileName(place.node)}.rdb`));
+        const writer = this.#writerTo(output);
+        await this.#dump(place, output, writer);
+        await this.#end(output, writer);
+      } finally {
+        turns.give(holder);
       }
     };
-    const { transform } = this.#rules ?? {};
-    this.#checked(() => (transform === undefined ? work() : transform.watched(work)));
-    this.#bytes += chunk.length;
-    if (pos === chunk.length) return;
-    const offset = this.#bytes - chunk.length + pos;
-    const text = `The RDB ends at offset ${offset}, and the source sends more`;
-    throw new NaruError('BAD_FORMAT', text, { side: 'source', node: this.#node, offset });
+    const all = this.#source.places.map((place) =>
+      dumpOne(place).catch((error: unknown) => {
+        this.#stopping.abort(toNaruError(error));
+        throw error;
+      }),
+    );
+    await Promise.allSettled(all);
+    await Promise.all(all);
   }
 
-  #checked(walk: () => void): void {
+  async #end(output: DumpOutput, writer: DumpWriter | undefined): Promise<void> {
     try {
-      walk();
-    } catch (error) {
-      throw error instanceof FormatError ? toFormatFailure(error, this.#node) : error;
-    }
-  }
-
-  async #write(output: DumpOutput, chunk: Buffer): Promise<void> {
-    try {
-      if (this.#ruled === undefined) output.writer.write(chunk);
+      writer?.end();
       await output.writer.room();
     } catch (error) {
       throw output.explain(error);
     }
   }
 
+  // ---- nodes
+
+  async #dump(place: SourcePlace, output: DumpOutput, writer: DumpWriter | undefined): Promise<void> {
+    const { signal } = this.#stopping;
+    const dump = new NodeDump({
+      options: this.#options,
+      endpoint: await this.#source.endpoint(place),
+      owns: this.#source.owns(place),
+      output,
+      writer,
+      transform: this.#rules?.transform,
+      pace: this.#pace,
+      signal,
+      onFacts: (facts) => this.#asked(facts),
+      onStarted: (position) => this.#started({ node: place.node, ...position }),
+    });
+    this.#dumps.push(dump);
+    await dump.run();
+    signal.throwIfAborted();
+  }
+
+  #asked({ inCluster, version }: NodeFacts): void {
+    if (inCluster && !this.#source.isCluster) this.#warn('ONE_NODE', ONE_NODE);
+    this.#version ||= version;
+  }
+
+  #started(position: LinkPosition): void {
+    this.#positions.push(position);
+    if (this.#positions.length > 1) return;
+    const name = describeEndpoint(this.#options.from);
+    const count = this.#source.places.length;
+    const masters = ` (cluster, ${count} ${count === 1 ? 'master' : 'masters'})`;
+    this.#emit({
+      event: 'started',
+      source: this.#source.isCluster ? name + masters : name,
+      target: this.#options.to,
+      sourceVersion: this.#version,
+      targetVersion: 'RDB',
+      ...this.#position,
+    });
+  }
+
   // ---- telling
 
+  get #position(): { replid: string; offset: number; links?: LinkPosition[] } {
+    const { replid, offset } = this.#positions[0] ?? { replid: '', offset: 0 };
+    return { replid, offset, ...(this.#source.isCluster && { links: [...this.#positions] }) };
+  }
+
   get #counters(): Counters {
+    const counted = this.#writers.length > 0 ? this.#writers : this.#dumps;
     return {
-      keys: this.#walked.keys,
-      skipped: 0,
+      keys: counted.reduce((sum, { keys }) => sum + keys, 0),
+      skipped: this.#writers.reduce((sum, { strangers }) => sum + strangers, 0),
       lost: 0,
       commands: 0,
       recopied: 0,
       split: 0,
-      bytes: this.#bytes,
+      bytes: this.#dumps.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 
+  /** How much comes is known once all have begun. */
+  get #size(): number | undefined {
+    if (this.#dumps.length < this.#source.places.length) return undefined;
+    return this.#dumps.reduce<number | undefined>(
+      (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
+      0,
+    );
+  }
+
   #progress(): void {
+    const hasBegun = this.#positions.length > 0;
+    const counters = this.#counters;
     this.#emit(
       this.#meter.progress({
-        ...this.#counters,
-        phase: this.#position.replid === '' ? 'connecting' : 'snapshot',
+        ...counters,
+        phase: hasBegun ? 'snapshot' : 'connecting',
         lagMs: 0,
         lagBytes: 0,
         spoolDiskBytes: 0,
-        snapshotBytes: this.#size,
-        snapshotAckedBytes: this.#bytes,
+        snapshotBytes: hasBegun ? this.#size : undefined,
+        snapshotAckedBytes: counters.bytes,
         waiting: undefined,
       }),
     );
   }
 
   #done(): DoneEvent {
-    const { keys, bytes } = this.#counters;
+    const { skipped, keys, bytes, ...rest } = this.#counters;
     const ms = this.#meter.elapsedMs;
-    this.#emit({ event: 'snapshot_done', keys, skipped: 0, bytes, ms });
+    this.#emit({ event: 'snapshot_done', keys, skipped, bytes, ms });
     if (this.#rules !== undefined) this.#emit(rulesEvent([this.#rules]));
-    const left = this.#ruled?.modulesLeftOut ?? 0;
-    if (left > 0) this.#emit({ event: 'warning', code: 'LEFT_OUT', message: modulesText(left) });
-    return { event: 'done', ...this.#counters, ms, lagMs: 0, lagBytes: 0, ...this.#position };
+    const left = this.#writers.reduce((sum, { modulesLeftOut }) => sum + modulesLeftOut, 0);
+    if (left > 0) this.#warn('LEFT_OUT', modulesText(left));
+    if (skipped > 0) this.#warn('NOT_OWNED', strangersText(skipped));
+    return { event: 'done', ...rest, keys, skipped, bytes, ms, lagMs: 0, lagBytes: 0, ...this.#position };
+  }
+
+  #warn(code: string, message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#emit({ event: 'warning', code, message });
+  }
+}
+
+function modulesText(count: number): string {
+  return `Data that modules keep beside keys was left out ${count} times: of a cluster, and under rules, only keys and functions are written.`;
+}
+
+function strangersText(count: number): string {
+  return `${count} keys were left out: the nodes that hold them do not own their slots, as the rests of a slot that was moved.`;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw unwritable(path, error);
   }
 }

@@ -124,7 +124,8 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function unwritable(path: string, error: unknown): NaruError {
+/** What hindered the writing of a file, as an error that names it. */
+export function unwritable(path: string, error: unknown): NaruError {
   const reason = (error as NodeJS.ErrnoException | undefined)?.code ?? String(error);
   return new NaruError('FILE_UNWRITABLE', `${path} can not be written: ${reason}`, {
     side: 'target',
