@@ -2,7 +2,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { compare } from '../support/compare.ts';
 import { fillStrings } from '../support/fill.ts';
-import { FaultProxy, HoldResponse } from '../support/proxy.ts';
+import type { Naru } from '../support/naru.ts';
+import { FaultProxy, HoldAfterBytes, HoldResponse } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 import { Pair, WAYS } from './pair.ts';
 
@@ -14,20 +15,25 @@ afterEach(async () => {
   await pair.stop();
 });
 
-/** Everything has reached the target, and no answer has come back since Naru was let in. */
-async function begunWithoutAnswers(way: (typeof WAYS)[number]): ReturnType<Pair['begin']> {
+/** Everything has reached the target, and no answer has come back but perhaps those to a few keys, which are given. */
+async function begunWithoutAnswers(
+  way: (typeof WAYS)[number],
+): Promise<{ naru: Naru; answered: Set<string> }> {
   pair = await Pair.start();
   proxy = await FaultProxy.start(pair.target);
   await fillStrings(pair.source, KEYS, 100);
+  // Connecting and asking take less.
+  proxy.use(HoldAfterBytes(5000, 'to-server'));
   const naru = await pair.begin(way, ['--progress-interval', '20ms'], proxy.url);
-  await naru.untilEvent('started');
+  await until('all that passes', async () => proxy.passed['to-server'] === 5000);
   proxy.use(HoldResponse);
+  const answered = new Set(((await pair.target.call('KEYS', '*')) as Buffer[]).map(String));
   await until('all keys are in the target', async () => Number(await pair.target.call('DBSIZE')) >= KEYS);
-  return naru;
+  return { naru, answered };
 }
 
 it.each(WAYS)('naru %s does not say that it is done while the last answers are out', async (way) => {
-  const naru = await begunWithoutAnswers(way);
+  const { naru } = await begunWithoutAnswers(way);
   await naru.untilEvent('progress', () => true, naru.events.length);
   expect(naru.exit).toBeUndefined();
   expect(naru.eventsOf('done')).toEqual([]);
@@ -38,7 +44,7 @@ it.each(WAYS)('naru %s does not say that it is done while the last answers are o
 });
 
 it('naru restore fails when the connection is lost before the last answers', async () => {
-  const naru = await begunWithoutAnswers('restore');
+  const { naru } = await begunWithoutAnswers('restore');
   proxy.cut();
   expect((await naru.exited).code).toBe(1);
   expect(naru.eventsOf('done')).toEqual([]);
@@ -46,9 +52,10 @@ it('naru restore fails when the connection is lost before the last answers', asy
 });
 
 it('naru sync goes back to what was acknowledged when the connection is lost, and is done when all is', async () => {
-  const naru = await begunWithoutAnswers('sync');
+  const { naru, answered } = await begunWithoutAnswers('sync');
   expect(naru.eventsOf('done')).toEqual([]);
-  await pair.target.call('DEL', 'key:1', `key:${KEYS - 1}`);
+  const lost = Array.from({ length: KEYS }, (_, i) => `key:${i}`).filter((key) => !answered.has(key));
+  expect(await pair.target.call('DEL', lost[0] as string, lost.at(-1) as string)).toBe(2);
   proxy.cut();
   proxy.use(undefined);
   expect((await naru.exited).code, naru.stderr).toBe(0);

@@ -2,11 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { acknowledged } from '../support/acknowledged.ts';
 import { compare } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
+import { CutAfterBytes } from '../support/proxy.ts';
 import { Random } from '../support/random.ts';
+import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { fillBig } from './big.ts';
 import { Rig, tallied, tally, tallyOf } from './rig.ts';
 
+/** Cuts that the full copy meets in any case. */
+const BY_BYTES = 5;
 const NO_KEYS_OF_OWN = { ignore: () => false };
 
 let rig: Rig;
@@ -54,23 +58,25 @@ describe('the connection to the target breaks again and again', () => {
     await fill(rig.source, 40_000);
     await fillBig(rig.source, 150_000);
     const counted = tally();
+    // The first ones come by bytes alone: the copy may be over before this process sees that it has begun.
+    rig.toTarget.cutAgain(
+      Array.from({ length: BY_BYTES }, () => CutAfterBytes(50_000 + random.int(200_000), 'to-server')),
+    );
     const naru = rig.naru(['--big-key-size', '64KiB', '--in-flight', '256KiB', ...args]);
     await naru.untilEvent('started');
     const writer = new Writer(rig.source, { seed: 6, rate: 2000, extra: counted.extra });
     await writer.start();
-    let cuts = 0;
-    while (cuts < 10 && naru.eventsOf('snapshot_done').length === 0) {
+    await until('the cuts', async () => rig.toTarget.accepted > BY_BYTES);
+    for (let cuts = 0; cuts < 5 && naru.eventsOf('snapshot_done').length === 0; cuts++)
       await rig.cutTarget(random, 200_000);
-      cuts++;
-    }
-    const inSnapshot = naru.eventsOf('snapshot_done').length === 0;
     rig.toTarget.use(undefined);
-    await naru.untilEvent('snapshot_done');
+    const done = await naru.untilEvent('snapshot_done');
+    const before = naru.events.slice(0, naru.events.indexOf(done));
     await writer.stop();
     await acknowledged(naru, rig.source);
     const exit = await naru.stop();
     expect(exit.code, naru.stdout.slice(-2000)).toBe(0);
-    expect({ cuts, inSnapshot }).toEqual({ cuts: 10, inSnapshot: true });
+    expect(before.filter(({ event }) => event === 'error').length).toBeGreaterThanOrEqual(BY_BYTES);
     await expectEqual(counted.count);
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { acknowledged } from '../support/acknowledged.ts';
 import { compare } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
+import { HoldAfterBytes } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { LatePath } from './late-path.ts';
@@ -118,8 +119,8 @@ describe('the target refuses', () => {
   it('in the full copy: no checkpoint stands behind the hole', async () => {
     rig = await Rig.start();
     await fill(rig.source, 30_000);
+    rig.toTarget.use(HoldAfterBytes(1_000_000, 'to-server'));
     const naru = rig.naru(['--in-flight', '64KiB']);
-    await rig.commits(3);
     const checkpoint = async (): Promise<number> => {
       const [key] = (await rig.target.call('KEYS', 'naru:checkpoint:*')) as Buffer[];
       return key === undefined ? -1 : Number((await rig.target.text('GET', key)).split(' ')[3]);

@@ -51,6 +51,7 @@ export class FaultProxy {
   #fault: Fault | undefined;
   /** with the faults that count: bytes that may still pass */
   #bytesLeft = Number.POSITIVE_INFINITY;
+  #next: Fault[] = [];
   #paused = false;
   /** have been given their last bytes */
   readonly #ending = new Set<Socket>();
@@ -92,6 +93,12 @@ export class FaultProxy {
     this.#fault = fault;
     this.#bytesLeft = fault !== undefined && 'bytes' in fault ? fault.bytes : Number.POSITIVE_INFINITY;
     this.#goOn();
+  }
+
+  /** One cut after the other, each counted from the one before it, whatever this process does meanwhile. */
+  cutAgain(cuts: readonly Fault[]): void {
+    this.#next = cuts.slice(1);
+    this.use(cuts[0]);
   }
 
   /** Cuts every connection now, with a reset. */
@@ -191,7 +198,7 @@ export class FaultProxy {
 
   /** An orderly end for the receiver, which then closes by itself, since a reset could overtake the last bytes; the others are cut. */
   #lastBytes(to: Socket, bytes: Buffer, direction: Direction): void {
-    this.use(undefined);
+    this.use(this.#next.shift());
     this.passed[direction] += bytes.length;
     for (const { client, server, slow } of this.#connections) {
       clearTimeout(slow);
