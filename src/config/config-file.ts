@@ -5,6 +5,7 @@ import type { Given } from './layers.ts';
 import { type CommandName, OPTION_NAMES, type OptionName } from './options.ts';
 import type { ShakeMapping } from './shake/mapping.ts';
 import { isShake2, mapShake2 } from './shake/version-2.ts';
+import { isShake3, mapShake3 } from './shake/version-3.ts';
 import { isShake4, mapShake4 } from './shake/version-4.ts';
 import { parseToml, readText, readTomlFile } from './toml-file.ts';
 
@@ -29,11 +30,16 @@ export function readConfigFile(path: string, command: CommandName): ConfigFile {
 }
 
 /** Undefined: it is none of RedisShake's. @throws NaruError CONFIG_INVALID */
-export function shakeIn(text: string, path: string): ShakeMapping | undefined {
+export function shakeIn(
+  text: string,
+  path: string,
+  env: NodeJS.ProcessEnv = process.env,
+): ShakeMapping | undefined {
   if (isShake2(text)) return mapShake2(text, path);
-  if (!/^\s*\[\s*(\w+_reader|redis_writer)\s*\]/m.test(text)) return undefined;
+  if (!/^\s*\[\s*(\w+_reader|redis_writer|source)\b/m.test(text)) return undefined;
   const top = parseToml(path, text);
-  return isShake4(top) ? mapShake4(top, path) : undefined;
+  if (isShake3(top)) return mapShake3(top, path);
+  return isShake4(top) ? mapShake4(top, path, env) : undefined;
 }
 
 function givenBy({ options, secrets }: ShakeMapping, path: string): Given[] {

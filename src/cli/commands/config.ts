@@ -13,7 +13,7 @@ export async function runConvert(path: string, { out, err }: Context): Promise<n
   try {
     const mapping = shakeIn(readText(path), path);
     if (mapping === undefined) {
-      const text = `${path} is no configuration of RedisShake: shake.toml of version 4, or redis-shake.conf`;
+      const text = `${path} is no configuration of RedisShake: shake.toml, or redis-shake.conf`;
       throw new NaruError('CONFIG_INVALID', text, { side: 'config' });
     }
     out.write(toToml(mapping, path));

@@ -1,5 +1,5 @@
 /** What a configuration of RedisShake comes to here. */
-import type { CommandName } from '../options.ts';
+import { type CommandName, type OptionName, optionOf } from '../options.ts';
 
 /** `rump` of old versions and `scan_reader` of new ones are `scan`. */
 export type ShakeCommand = CommandName | 'scan';
@@ -24,6 +24,8 @@ export interface ShakeMapping {
 export class MappingBuilder {
   command: ShakeCommand = 'sync';
   readonly #options = new Map<string, Mapped>();
+  /** by the option: what said so */
+  readonly #keys = new Map<string, string>();
   readonly #secrets = new Map<string, string>();
   readonly #mapped: string[] = [];
   readonly #notNeeded: string[] = [];
@@ -31,8 +33,35 @@ export class MappingBuilder {
 
   set(key: string, option: string, value: Mapped): void {
     this.#options.set(option, value);
+    this.#keys.set(option, key);
     const text = typeof value === 'string' ? value : value.join(', ');
     this.#mapped.push(`${key}: ${option} = ${text}`);
+  }
+
+  /** What else the option says goes on. */
+  add(key: string, option: string, value: readonly string[]): void {
+    this.set(key, option, [
+      ...((this.#options.get(option) as readonly string[] | undefined) ?? []),
+      ...value,
+    ]);
+  }
+
+  /** What the option names already, where it does, and nothing else of this. */
+  narrow(key: string, option: string, value: readonly string[]): void {
+    const before = this.#options.get(option) as readonly string[] | undefined;
+    const both = before === undefined ? value : value.filter((one) => before.includes(one));
+    if (both.length === 0)
+      this.unsupported(key, `it leaves nothing of what ${this.#keys.get(option)} names, and is left out`);
+    else this.set(key, option, both);
+  }
+
+  /** No version of RedisShake looks at certificates. */
+  uncheckedTls(key: string, side: 'from' | 'to'): void {
+    this.set(key, `${side}-tls-insecure`, 'true');
+    this.unsupported(
+      key,
+      `RedisShake does not look at certificates, and so it stays here: take out ${side}-tls-insecure`,
+    );
   }
 
   secret(key: string, option: string, value: string): void {
@@ -57,6 +86,11 @@ export class MappingBuilder {
   }
 
   build(): ShakeMapping {
+    for (const [option, key] of this.#keys) {
+      if (optionOf(this.command, option as OptionName) !== undefined) continue;
+      this.#options.delete(option);
+      this.#unsupported.push(`${key}: naru ${this.command} has no ${option}`);
+    }
     return {
       command: this.command,
       options: this.#options,

@@ -64,7 +64,8 @@ class Version2 {
     const of = (key: string): string => this.#values.get(key) ?? '';
     if (of('scan.special_cloud') !== '' || of('scan.key_file') !== '' || of('source.type') === 'proxy')
       return 'scan';
-    return of('source.address') === '' && of('source.rdb.input') !== '' ? 'restore' : 'sync';
+    const isFile = of('source.rdb.input') !== '' || of('rdb.input') !== '';
+    return of('source.address') === '' && isFile ? 'restore' : 'sync';
   }
 
   /** A proxy's own way to tell keys comes first where the cloud is known: its SCAN may be one of a single shard. */
@@ -88,7 +89,9 @@ class Version2 {
       [`${word}.address`]: (value, key) => {
         out.set(key, side, addressOf(value, type, tls));
         const role = /^[^@:]*:?(\w+)?@/.exec(value)?.[1] ?? /^(master|slave)@/.exec(value)?.[1];
-        if (role === 'slave' && word === 'source') out.set(key, 'prefer-replica', 'true');
+        if (role !== 'slave' || word !== 'source') return;
+        if (out.command === 'sync') out.set(key, 'prefer-replica', 'true');
+        else out.unsupported(key, 'the master is read; name the replica as the address');
       },
       [`${word}.password_raw`]: (value, key) => out.secret(key, `${side}-password`, value),
       [`${word}.password_encoding`]: (_, key) => out.unsupported(key, 'give the password as it is'),
@@ -113,6 +116,15 @@ class Version2 {
       (option: string): Take =>
       (value, key) =>
         out.set(key, option, parts(value));
+    const files: Take = (value, key) => {
+      const names = parts(value);
+      if (out.command !== 'restore') out.notNeeded(key, 'the source is a server');
+      else if (names.length === 1) out.set(key, 'from', (names[0] as string).replace(/^local:/, ''));
+      else out.unsupported(key, 'one file at a time: run naru restore for each');
+    };
+    const output: Take = (_, key) => out.notNeeded(key, 'naru dump --to names the file');
+    const prefixed: Take = (_, key) =>
+      out.unsupported(key, 'files whose keys begin with their slot are not read');
     return {
       key_exists: (value, key) => {
         const policy = { none: 'fail', rewrite: 'overwrite', ignore: 'skip' }[value];
@@ -147,13 +159,16 @@ class Version2 {
           'db-map',
           parts(value).map((map) => map.replace('-', '=')),
         ),
-      'source.rdb.input': (value, key) => {
-        const files = parts(value);
-        if (out.command !== 'restore') out.notNeeded(key, 'the source is a server');
-        else if (files.length === 1) out.set(key, 'from', (files[0] as string).replace(/^local:/, ''));
-        else out.unsupported(key, 'one file at a time: run naru restore for each');
-      },
-      'target.rdb.output': (_, key) => out.notNeeded(key, 'naru dump --to names the file'),
+      'source.rdb.input': files,
+      'target.rdb.output': output,
+      'source.rdb.special_cloud': prefixed,
+      function_exists: (_, key) => out.notNeeded(key, 'key_exists decides about libraries too'),
+      // As versions before 1.6.22 called them.
+      'rdb.input': files,
+      'rdb.output': output,
+      'rdb.special_cloud': prefixed,
+      'filter.db': list('include-db'),
+      'filter.key': list('include-prefix'),
       'scan.key_number': (value, key) => this.#ofScan(key, () => out.set(key, 'count', value)),
       'scan.key_file': (value, key) => out.set(key, 'keys-file', value),
       'scan.special_cloud': (value, key) => {
@@ -189,7 +204,7 @@ class Version2 {
   /** What is of RedisShake's own working. */
   #idle(): Record<string, Take> {
     const names = `conf.version id log.file log.level log_file log_level pid_path system_profile http_profile parallel source.rdb.parallel
-      source.rdb.special_cloud target.version metric metric.print_log sender.size sender.count sender.delay_channel_size keep_alive
+      rdb.parallel source.version target.version sock.file_name sock.file_size extra sender.ticker_ms metric metric.print_log sender.size sender.count sender.delay_channel_size keep_alive
       heartbeat.url heartbeat.interval heartbeat.external heartbeat.network_interface ncpu input_rdb output_rdb source.parallel`;
     const idle: Take = (_, key) => this.#out.notNeeded(key, 'of the inner working of RedisShake');
     return Object.fromEntries(names.split(/\s+/).map((name) => [name, idle]));

@@ -1,6 +1,8 @@
 /** `shake.toml` of RedisShake 4 (its shake.toml and internal/config/config.go). */
 import { NaruError } from '../../errors/errors.ts';
 import { didYouMean } from '../nearest.ts';
+import { advancedOf } from './advanced.ts';
+import { withVariables } from './environment.ts';
 import { MappingBuilder, type ShakeMapping } from './mapping.ts';
 
 type Table = {
@@ -10,7 +12,18 @@ type Table = {
 type Take = (value: unknown, key: string, table: Table) => void;
 
 const READERS = ['sync_reader', 'scan_reader', 'rdb_reader', 'aof_reader'] as const;
-const TABLES: readonly string[] = [...READERS, 'redis_writer', 'filter', 'advanced', 'module'];
+const WRITERS = ['file_writer', 'json_writer'] as const;
+/** before the tables, in versions 4.0 and 4.1 */
+const FUNCTION = 'function';
+const TABLES: readonly string[] = [
+  ...READERS,
+  'redis_writer',
+  ...WRITERS,
+  'filter',
+  'advanced',
+  'module',
+  FUNCTION,
+];
 
 /** Whether a document of TOML is one of RedisShake. */
 export function isShake4(top: Table): boolean {
@@ -18,8 +31,8 @@ export function isShake4(top: Table): boolean {
 }
 
 /** Throws NaruError CONFIG_INVALID for what RedisShake would not take either. */
-export function mapShake4(top: Table, path: string): ShakeMapping {
-  return new Version4(path).map(top);
+export function mapShake4(top: Table, path: string, env: NodeJS.ProcessEnv): ShakeMapping {
+  return new Version4(path).map(withVariables(top, env, path));
 }
 
 class Version4 {
@@ -39,10 +52,18 @@ class Version4 {
     if (readers.length !== 1) throw this.#invalid(`one reader is needed, and there are ${readers.length}`);
     const reader = readers[0] as (typeof READERS)[number];
     this.#reader(reader, top[reader] as Table);
+    if (FUNCTION in top) this.#lua(top[FUNCTION], FUNCTION);
+    for (const name of WRITERS)
+      if (name in top)
+        this.#out.unsupported(name, 'naru dump writes an RDB, and naru decode shows it as JSON or commands');
     if (top.redis_writer === undefined) this.#out.unsupported('redis_writer', 'there is none; give --to');
     else this.#take('redis_writer', top.redis_writer as Table, this.#writer(top.redis_writer as Table));
     this.#take('filter', (top.filter ?? {}) as Table, this.#filter());
-    this.#take('advanced', (top.advanced ?? {}) as Table, this.#advanced());
+    this.#take(
+      'advanced',
+      (top.advanced ?? {}) as Table,
+      advancedOf(this.#out, (why) => this.#invalid(why)),
+    );
     this.#take('module', (top.module ?? {}) as Table, {
       target_mbbloom_version: (_, key) => this.#out.notNeeded(key, 'values of modules go as DUMP gives them'),
     });
@@ -73,6 +94,10 @@ class Version4 {
         this.#take(name, table, {
           ...this.#endpoint('from', table),
           dbs: (value, key) => this.#list(value, key, 'include-db'),
+          prefer_replica: (value, key) => {
+            if (value === true) out.unsupported(key, 'name the replica as the address');
+            else out.same(key, 'so it is');
+          },
           scan: (value, key) => {
             if (value === false) out.unsupported(key, 'all keys are read once');
             else out.same(key, 'so it is');
@@ -110,7 +135,7 @@ class Version4 {
   #writer(table: Table): Record<string, Take> {
     return {
       ...this.#endpoint('to', table),
-      sentinel: (value, key) => this.#out.same(key, value === true ? 'in the address' : 'none'),
+      buff_send: (_, key) => this.#out.notNeeded(key, 'what has come is sent at once, together'),
       master: (value, key) => {
         if (value !== '') this.#out.same(key, 'in the address');
       },
@@ -124,7 +149,14 @@ class Version4 {
   #endpoint(side: 'from' | 'to', table: Table): Record<string, Take> {
     const out = this.#out;
     return {
-      address: (value, key) => out.set(key, side, addressOf(String(value), table)),
+      address: (value, key) => {
+        if (isTable(table['sentinel'])) out.notNeeded(key, 'the sentinels tell');
+        else out.set(key, side, addressOf(String(value), table));
+      },
+      sentinel: (value, key) => {
+        if (isTable(value)) this.#sentinels(side, value, key, table['tls'] === true);
+        else out.same(key, value === true ? 'in the address' : 'none');
+      },
       username: (value, key) => value !== '' && out.set(key, `${side}-username`, String(value)),
       password: (value, key) => value !== '' && out.secret(key, `${side}-password`, String(value)),
       cluster: (value, key) => {
@@ -132,14 +164,33 @@ class Version4 {
         else out.same(key, 'found out by asking');
       },
       tls: (value, key) => {
-        if (value !== true) return;
-        out.set(key, `${side}-tls-insecure`, 'true');
-        out.unsupported(
-          key,
-          `RedisShake does not look at certificates, and so it stays here: take out ${side}-tls-insecure`,
-        );
+        if (value === true) out.uncheckedTls(key, side);
       },
     };
+  }
+
+  /** As of version 4.3: a table of its own. Sentinels are spoken to as the servers are, in the clear or not. */
+  #sentinels(side: 'from' | 'to', table: Table, place: string, tls: boolean): void {
+    const out = this.#out;
+    this.#take(place, table, {
+      master_name: (value, key) => out.same(key, `${String(value)}: in the address`),
+      address: (value, key) =>
+        out.set(key, side, addressOf(String(value), { tls, sentinel: true, master: table['master_name'] })),
+      username: (value, key) => value !== '' && out.set(key, `${side}-sentinel-username`, String(value)),
+      password: (value, key) => value !== '' && out.secret(key, `${side}-sentinel-password`, String(value)),
+      tls: (value, key) => {
+        if ((value === true) === tls) out.same(key, 'as the servers');
+        else out.unsupported(key, 'TLS is spoken with both, sentinels and servers, or with none');
+      },
+    });
+  }
+
+  #lua(value: unknown, key: string): void {
+    if (value === '') return;
+    this.#out.unsupported(
+      key,
+      'code in Lua is not run; see the rules of naru.toml (rename, to_db, ttl, action)',
+    );
   }
 
   #filter(): Record<string, Take> {
@@ -147,11 +198,23 @@ class Version4 {
       (option: string): Take =>
       (value, key) =>
         this.#list(value, key, option);
+    const whole =
+      (option: string): Take =>
+      (value, key) => {
+        if (isFilled(value))
+          this.#out.add(
+            key,
+            option,
+            value.map((one) => `^${quoted(String(one))}$`),
+          );
+      };
     const groups: Take = (value, key) => {
       if (isFilled(value))
         this.#out.unsupported(key, 'groups of commands; name the commands, or types of keys');
     };
     return {
+      allow_keys: whole('include-regex'),
+      block_keys: whole('exclude-regex'),
       allow_key_prefix: list('include-prefix'),
       allow_key_suffix: list('include-suffix'),
       block_key_prefix: list('exclude-prefix'),
@@ -164,62 +227,16 @@ class Version4 {
       block_command: list('exclude-command'),
       allow_command_group: groups,
       block_command_group: groups,
-      function: (value, key) => {
-        if (value === '') return;
-        this.#out.unsupported(
-          key,
-          'code in Lua is not run; see the rules of naru.toml (rename, to_db, ttl, action)',
-        );
-      },
-    };
-  }
-
-  #advanced(): Record<string, Take> {
-    const out = this.#out;
-    const itself =
-      (why: string): Take =>
-      (_, key) =>
-        out.notNeeded(key, why);
-    return {
-      dir: (value, key) => {
-        if (out.command === 'restore') out.notNeeded(key, 'nothing is kept on disk');
-        else out.set(key, 'dir', String(value));
-      },
-      ncpu: itself('one thread is enough'),
-      pprof_port: (value, key) =>
-        Number(value) > 0 && out.unsupported(key, 'there is no profile to be asked for'),
-      status_port: (value, key) =>
-        Number(value) > 0 && out.unsupported(key, 'see --json for what a run tells'),
-      log_file: itself('what is told goes to stdout and stderr'),
-      log_level: itself('what is told goes to stdout and stderr'),
-      log_interval: (value, key) => out.set(key, 'progress-interval', `${String(value)}s`),
-      log_rotation: itself('what is told goes to stdout and stderr'),
-      log_max_size: itself('what is told goes to stdout and stderr'),
-      log_max_age: itself('what is told goes to stdout and stderr'),
-      log_max_backups: itself('what is told goes to stdout and stderr'),
-      log_compress: itself('what is told goes to stdout and stderr'),
-      rdb_restore_command_behavior: (value, key) => {
-        const policy = { panic: 'fail', rewrite: 'overwrite', skip: 'skip', ignore: 'skip' }[String(value)];
-        if (policy === undefined) throw this.#invalid(`${key} is panic, rewrite or skip`);
-        out.set(key, 'on-conflict', policy);
-      },
-      pipeline_count_limit: itself('what is under way is bounded in bytes: in-flight'),
-      target_redis_client_max_querybuf_len: itself('large keys go in parts'),
-      target_redis_proto_max_bulk_len: itself('large keys go in parts'),
-      aws_psync: (value, key) => {
-        const commands = String(value).split(',').filter(Boolean);
-        if (commands.length === 1)
-          out.set(key, 'psync-command', (commands[0] as string).split('@').at(-1) as string);
-        else if (commands.length > 1) out.unsupported(key, 'another command for each node: run one for each');
-      },
-      empty_db_before_sync: (value, key) => {
-        if (value === true) out.unsupported(key, 'nothing is removed from the target: empty it before');
-      },
+      function: (value, key) => this.#lua(value, key),
     };
   }
 
   #list(value: unknown, key: string, option: string): void {
-    if (isFilled(value)) this.#out.set(key, option, (value as unknown[]).map(String));
+    if (!isFilled(value)) return;
+    const texts = value.map(String);
+    // The reader may have said so too, and both have to fit.
+    if (option === 'include-db') this.#out.narrow(key, option, texts);
+    else this.#out.add(key, option, texts);
   }
 
   #take(name: string, table: Table, takes: Record<string, Take>): void {
@@ -239,7 +256,16 @@ class Version4 {
   }
 }
 
-function isFilled(value: unknown): boolean {
+function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null;
+}
+
+/** As an expression that matches this text and nothing else. */
+function quoted(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+function isFilled(value: unknown): value is unknown[] {
   return Array.isArray(value) && value.length > 0;
 }
 
