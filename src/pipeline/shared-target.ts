@@ -49,6 +49,12 @@ export function functionAgain(command: CommandView, target: Target, db: number):
   return false;
 }
 
+/** Does no harm where it is not there any more, or is done twice. */
+export function deleteLibrary(library: string, target: Target, db: number, offset: number): void {
+  write(target, db, offset, ['FUNCTION', 'LOAD', 'REPLACE', placeholder(library)]);
+  write(target, db, offset, ['FUNCTION', 'DELETE', library]);
+}
+
 /** A library of this name, so that it can be deleted though another stream has done so. Its function is one that nobody has. */
 function placeholder(library: string): string {
   return `#!lua name=${library}\nredis.register_function('naru_deletes_${library}', function() return 0 end)`;

@@ -5,6 +5,7 @@ import type { ValueSink } from '../protocol/rdb/value-sink.ts';
 import type { Target } from '../target/target.ts';
 import type { ExpiryWatch } from './expiry/expiry-watch.ts';
 import { PartJoiner } from './part-joiner.ts';
+import { deleteLibrary } from './shared-target.ts';
 
 export interface SnapshotApplierOptions {
   /** copy functions */
@@ -119,6 +120,7 @@ export class SnapshotApplier implements RdbSink {
   aux(name: string, value: Buffer): void {
     if (name === PART_FIELD) this.#parts.told(value.toString('latin1'));
     else if (name === 'naru:gone') this.#target.remove(value, this.db, this.#at);
+    else if (name === 'naru:unload') deleteLibrary(value.toString('latin1'), this.#target, this.db, this.#at);
     else if (name === 'naru:again') this.#overwrite();
     else if (name === 'naru:version') this.#changeVersion(Number(value));
   }

@@ -48,6 +48,8 @@ async function fillKeys(count: number): Promise<void> {
   }
 }
 
+const LIBRARY = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+
 const unequal = async (to: readonly RedisServer[] = [target]): Promise<string[]> =>
   differences(await stateOf(serversOf(source)), await stateOf(to));
 
@@ -112,6 +114,7 @@ it('a key whose slot is moved at the target is written when it has come to rest,
   const cluster = await RedisCluster.start({ masters: 2 });
   try {
     await fillKeys(9);
+    await atAll(source, 'FUNCTION', 'LOAD', LIBRARY);
     await atKey(source, 'SET', '{slot}stays', 'old');
     await atKey(source, 'SET', '{slot}goes', 'old');
     const naru = Naru.start([
@@ -119,6 +122,7 @@ it('a key whose slot is moved at the target is written when it has come to rest,
       ...['--json', '--dir', temp.path, '--progress-interval', '20ms'],
     ]);
     await naru.untilEvent('synced');
+    for (const server of serversOf(cluster)) expect(await server.call('FUNCTION', 'LIST')).toHaveLength(1);
     const [first] = serversOf(cluster) as [RedisServer];
     const slot = Number(await first.call('CLUSTER', 'KEYSLOT', '{slot}'));
     const from = await cluster.masterOf(slot);
@@ -136,8 +140,10 @@ it('a key whose slot is moved at the target is written when it has come to rest,
     const found = (): Promise<string[]> => unequal(serversOf(cluster));
     await until('both to be equal', async () => (await found()).length === 0, LONG_MS).catch(() => {});
     expect(await found()).toEqual([]);
+    await atAll(source, 'FUNCTION', 'FLUSH');
     expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
     expect(await found()).toEqual([]);
+    for (const server of serversOf(cluster)) expect(await server.call('FUNCTION', 'LIST')).toEqual([]);
   } finally {
     await cluster.stop();
   }

@@ -151,3 +151,33 @@ it('keeps the keys that the target had, or ends at the first of them', async () 
   expect(failed.exit?.code).toBe(1);
   expect(failed.stdout).toContain('KEY_EXISTS');
 });
+
+it('function libraries that the source removes are removed, and those of the target stay', async () => {
+  const source = await start();
+  const target = await start();
+  const load = (server: RedisServer, name: string, of: string): Promise<unknown> =>
+    server.call(
+      'FUNCTION',
+      'LOAD',
+      `#!lua name=${name}\nredis.register_function('${of}', function() return 1 end)`,
+    );
+  const libraries = async (): Promise<string[]> =>
+    ((await target.call('FUNCTION', 'LIST')) as Buffer[][]).map(([, name]) => String(name)).sort();
+  await load(target, 'own', 'g');
+  await load(source, 'one', 'f1');
+  await load(source, 'two', 'f2');
+  await source.call('SET', 'key', 1);
+  const naru = Naru.start([
+    ...['scan', '--live', '--live-by', 'passes', '--from', source.url, '--to', target.url, '--json'],
+    ...['--dir', temp.path],
+  ]);
+  await naru.untilEvent('synced');
+  expect(await libraries()).toEqual(['one', 'own', 'two']);
+  // Another library has its function now.
+  await source.call('FUNCTION', 'DELETE', 'one');
+  await load(source, 'three', 'f1');
+  await until('the third', async () => (await libraries()).join() === 'own,three,two', 60_000);
+  await source.call('FUNCTION', 'FLUSH');
+  expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
+  expect(await libraries()).toEqual(['own']);
+}, 90_000);

@@ -3,6 +3,7 @@ import { isNaruError } from '../../errors/errors.ts';
 import { type RespClient, ServerError } from '../../net/client.ts';
 import type { RecordWriter } from '../../source/redis/scan/records.ts';
 import type { NodeFacts } from '../facts.ts';
+import { type Libraries, librariesIn } from './libraries.ts';
 
 /** What FUNCTION DUMP's answer ends with: RDB version (2 bytes, little endian) and checksum. */
 const FOOTER_BYTES = 10;
@@ -28,12 +29,14 @@ export function givesFunctions(
 export class FunctionCopier {
   readonly #facts: NodeFacts;
   readonly #hangsUp: boolean;
+  readonly #libraries: Libraries | undefined;
   #last: Buffer = Buffer.alloc(0);
 
-  /** `hangsUp`: it may close the connection at what it does not know, as some proxies do */
-  constructor(facts: NodeFacts, hangsUp: boolean) {
+  /** `hangsUp`: it may close the connection at what it does not know, as some proxies do. `libraries`: what the source has no more is removed. */
+  constructor(facts: NodeFacts, hangsUp: boolean, libraries: Libraries | undefined) {
     this.#facts = facts;
     this.#hangsUp = hangsUp;
+    this.#libraries = libraries;
   }
 
   /** Returns what has to be said where the source does not give them, and has some or may have some. Rejects with NaruError where the connection is lost. */
@@ -41,9 +44,11 @@ export class FunctionCopier {
     const answer = await dump(client, this.#hangsUp);
     if (typeof answer === 'string') return doubtOf(answer, this.#facts);
     const end = answer.length - FOOTER_BYTES;
-    if (end <= 0 || answer.equals(this.#last)) return undefined;
+    if (end < 0 || answer.equals(this.#last)) return undefined;
     this.#last = answer;
     records.version(answer.readUInt16LE(end));
+    // Before the others, one of which may have its functions now.
+    for (const name of this.#libraries?.now(this, librariesIn(answer, end)) ?? []) records.unload(name);
     records.functions(answer, 0, end);
     records.flush();
     return undefined;

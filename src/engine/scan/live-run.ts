@@ -6,6 +6,7 @@ import type { Batch } from '../../source/redis/scan/batch.ts';
 import { Fingerprints } from '../../source/redis/scan/fingerprints.ts';
 import type { ScanMemory } from '../../source/redis/scan/memory.ts';
 import { fileName } from '../assembly.ts';
+import { Libraries } from './libraries.ts';
 import { SharedNames } from './shared-names.ts';
 import { type SlotReader, SlotReaders } from './slot-readers.ts';
 import { Sweeper } from './sweeper.ts';
@@ -40,6 +41,7 @@ const END_MS = 50;
 /** What the links of a scan that follows changes have in common: what each key was when it was read last, and who reads it. */
 export class LiveRun {
   readonly memory: ScanMemory;
+  readonly libraries: Libraries = new Libraries();
   readonly #prints: Fingerprints;
   /** undefined: each key has a name of its own at the target */
   readonly #names: SharedNames | undefined;

@@ -203,8 +203,11 @@ export class ScanJob implements LiveMember {
     this.#parts = parts;
     this.#transfer.parts = parts;
     await parts.link.start();
-    if (this.#host.functions)
-      this.#functions = new FunctionCopier(source.facts, this.#host.source.kind === 'proxy');
+    if (this.#host.functions) {
+      const removes = checked.dialect.functions && this.#host.target.kind !== 'proxy';
+      const libraries = removes ? live?.libraries : undefined;
+      this.#functions = new FunctionCopier(source.facts, this.#host.source.kind === 'proxy', libraries);
+    }
     await this.#copyFunctions(parts, await this.#asker.open());
     if (live !== undefined) await this.#follow(parts, source, live);
     this.#phase = 'scan';

@@ -103,6 +103,13 @@ export class RecordWriter {
     this.#put(buf, start, end);
   }
 
+  /** The source has this function library no more. */
+  unload(library: string): void {
+    this.#name('naru:unload');
+    this.#put(this.#prefix, 0, this.#length(0, library.length));
+    this.#text(library);
+  }
+
   /** The key is not there any more, in the database selected. */
   gone(key: Buffer, start: number, end: number): void {
     this.#name('naru:gone');
