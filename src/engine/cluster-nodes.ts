@@ -16,6 +16,8 @@ interface Writer {
   clientId: number | undefined;
   /** of the process; '': it does not tell */
   runId: string;
+  /** Another node has had its slots since: what that one had is what it has to have, and its own memory is nothing to go by. */
+  left: boolean;
 }
 
 const SCAN_COUNT = 1000;
@@ -36,8 +38,10 @@ export class ClusterNodes {
 
   /** Connects to each master that owns slots and has no connection that lives. Rejects with NaruError. */
   async connect(topology: Topology, isAttached: (id: string) => boolean): Promise<ClusterNode[]> {
+    const owners = writable(topology);
+    for (const [id, writer] of this.#writers) writer.left ||= !owners.some((owner) => owner.id === id);
     return Promise.all(
-      writable(topology).map(async (node) => {
+      owners.map(async (node) => {
         if (isAttached(node.id)) return { id: node.id, connection: undefined };
         await this.#open(node, topology.kind === 'proxy');
         return this.connected(node.id);
@@ -72,10 +76,10 @@ export class ClusterNodes {
     before?.questions?.connection.destroy();
     const client = await this.#dial(node, isProxy ? '' : this.clientName);
     const questions = isProxy ? undefined : await this.#dial(node, 'naru');
-    const writer: Writer = { client, questions, clientId: undefined, runId: '' };
+    const writer: Writer = { client, questions, clientId: undefined, runId: '', left: false };
     if (!isProxy) {
       writer.runId = await runIdOf(client);
-      if (before !== undefined && before.runId !== writer.runId) await holdsAll(client);
+      if (before?.left === false && before.runId !== writer.runId) await holdsAll(client);
       if (before?.clientId !== undefined)
         await unlessRefused(client.call('CLIENT', 'KILL', 'ID', before.clientId));
       const id = await unlessRefused(client.call('CLIENT', 'ID'));
