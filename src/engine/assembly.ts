@@ -183,7 +183,7 @@ export function sharedByRules(
 /** A target of several nodes is flushed apart, as one that several sources share is. */
 export function sharedBy(target: EngineTarget): SharedTarget | undefined {
   const removeKeys = target.flush?.bind(target);
-  return removeKeys && { removeKeys };
+  return removeKeys && { removeKeys, endsTransactions: true };
 }
 
 function makeLink(

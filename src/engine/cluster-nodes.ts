@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { TargetOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { openClient, type RespClient, ServerError } from '../net/client.ts';
 import { parseInfo } from '../net/info.ts';
-import { nodeEndpoint, type Topology, type TopologyNode } from '../net/topology/topology.ts';
+import { askView } from '../net/topology/cluster-crawl.ts';
+import { nodeEndpoint, type SlotRange, type Topology, type TopologyNode } from '../net/topology/topology.ts';
 import { describeHostPort } from '../net/url.ts';
 import { PART_PREFIX } from '../target/redis/big-entry-writer.ts';
 import type { ClusterNode } from '../target/redis/cluster/cluster-options.ts';
@@ -53,6 +55,17 @@ export class ClusterNodes {
   connected(id: string): ClusterNode {
     const { client, questions } = this.#writers.get(id) as Writer;
     return { id, connection: client.connection, questions };
+  }
+
+  /** Whether the owners of slots say that these are theirs by now, and that they move none. Where one does not answer nobody can tell. */
+  async slotsRest(topology: Topology): Promise<boolean> {
+    const rest = writable(topology).map(async ({ id, announced, slots }) => {
+      const { questions } = this.#writers.get(id) as Writer;
+      if (questions === undefined) return true;
+      const { selfId, nodes, moves } = await askView(questions, announced);
+      return moves.length === 0 && isDeepStrictEqual(eachOf(nodes.get(selfId)?.slots), eachOf(slots));
+    });
+    return (await Promise.all(rest).catch(() => [false])).every(Boolean);
   }
 
   client(id: string): RespClient {
@@ -128,6 +141,14 @@ export class ClusterNodes {
       cursor = String(next);
     } while (cursor !== '0');
   }
+}
+
+/** The same slots give the same. */
+function eachOf(slots: readonly SlotRange[] = []): number[] {
+  const each = slots.flatMap(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, n) => first + n),
+  );
+  return each.sort((a, b) => a - b);
 }
 
 /** The nodes that are written to, in the order of `routesOf`. */

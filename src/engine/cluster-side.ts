@@ -153,6 +153,7 @@ export class ClusterSide implements TargetSide {
         slots: !this.#isProxy,
         passes: (name) => checked.commands.has(name),
         databases: !this.hasOneDatabase,
+        slotsRest: (wanted) => this.#slotsRest(wanted),
         holdEntry,
       },
       {
@@ -257,6 +258,17 @@ export class ClusterSide implements TargetSide {
         () => {},
       );
     }, MOVING_POLL_MS);
+  }
+
+  /** As ClusterTargetOptions has it. Who owns something new breaks the target, and is told by the watcher alone. */
+  async #slotsRest(wanted: () => boolean): Promise<boolean> {
+    const { signal } = this.#stopping;
+    for (let rested = true; wanted(); rested = false) {
+      if (await this.#nodes.slotsRest(this.#attached as Topology)) return rested;
+      await this.#watcher.refresh();
+      await delay(MOVING_POLL_MS, signal);
+    }
+    return false;
   }
 
   #changed(topology: Topology): void {

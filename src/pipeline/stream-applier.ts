@@ -177,17 +177,8 @@ export class StreamApplier implements StreamSink {
     else if (action === Action.MULTI) this.inTransaction = true;
     else if (action === Action.EXEC) this.inTransaction = false;
     else if (action === Action.SWAPDB) this.#swapHeld(command);
-    else if (this.#recopier?.wasUndone(command.offset)) this.#giveAgain(command, action);
-  }
-
-  /** What has no keys and may not have been done at each node. Libraries can be loaded and deleted twice (functionAgain). */
-  #giveAgain(command: CommandView, action: Action): void {
-    if (action === Action.FUNCTION) this.#function(command);
-    // Elsewhere it was waited for.
-    else if (action === Action.FLUSH && this.inTransaction && !this.#options.shared?.endsTransactions) {
-      const text = `A ${command.text(0)} in a transaction may have been done at some nodes of the target only`;
-      throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', offset: command.offset });
-    }
+    // It may not have been done at each node, and can be done twice (functionAgain); a flush was waited for.
+    else if (action === Action.FUNCTION && this.#recopier?.wasUndone(command.offset)) this.#function(command);
   }
 
   #swapHeld(command: CommandView): void {

@@ -24,6 +24,11 @@ export interface ClusterTargetOptions {
   passes(name: string): boolean;
   /** the cluster has several databases (Valkey 9); else everything goes to database 0 */
   databases: boolean;
+  /**
+   * Whether each slot is where it goes, and none is being moved. Where that is not so it resolves once it is, or once `wanted` says no: with false
+   * either way.
+   */
+  slotsRest(wanted: () => boolean): Promise<boolean>;
   /** An entry can not be written now, since its slot is being moved. */
   holdEntry(db: number, key: Buffer): void;
 }

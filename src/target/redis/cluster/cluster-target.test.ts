@@ -26,6 +26,7 @@ function made() {
       slots: true,
       databases: false,
       passes: () => true,
+      slotsRest: () => Promise.resolve(true),
       holdEntry: () => {},
     },
     { onAcked: (offset) => acked.push(offset), onFailure: (error) => failures.push(error) },

@@ -134,14 +134,21 @@ export class ClusterTarget implements Target {
 
   /**
    * Removes all keys, or those of a database of the source, at each node. Everything before it has to be acknowledged; resolves when this is too,
-   * or when something breaks, and can then be done again.
+   * or when something breaks, and can then be done again. A key of a slot that is being moved can be under way meanwhile: then it is done once more.
    */
   async flush(db: number | undefined): Promise<void> {
     if (!this.#options.slots) throw refused('A proxy passes no FLUSHALL', this.#reached);
     const name = this.#databases.flushOf(db);
     if (name === undefined) return;
+    const life = this.#undone;
+    const lives = (): boolean => !this.#broken && this.#undone === life;
+    do await this.#flushOnce(name, this.#databases.of(db ?? 0));
+    while (lives() && !(await this.#options.slotsRest(lives)) && lives());
+  }
+
+  async #flushOnce(name: string, db: number): Promise<void> {
     for (const lane of this.#attached()) {
-      const output = lane.begin(this.#databases.of(db ?? 0));
+      const output = lane.begin(db);
       output.begin(1);
       output.argText(name);
       lane.end(Kind.COMMAND, 0, this.#reached);

@@ -19,9 +19,6 @@ export interface CommandRouterOptions {
   lanes(): Iterable<PlainLane>;
 }
 
-/** Commands without keys that each node has to do. */
-const EACH_NODE = /^(FLUSHALL|FLUSHDB|FUNCTION)$/;
-
 /** Gives each command of the stream to the lane of its slot, and keeps a transaction of the source one as far as it is about one slot. */
 export class CommandRouter {
   readonly #options: CommandRouterOptions;
@@ -114,7 +111,7 @@ export class CommandRouter {
     else if (name === 'SPUBLISH' && command.argc > 1) {
       const { buf, argStart, argEnd } = command;
       this.#forward(command, keySlot(buf, argStart[1] as number, argEnd[1] as number), db);
-    } else if (EACH_NODE.test(name) && this.#options.slots) this.#everywhere(command, db);
+    } else if (name === 'FUNCTION' && this.#options.slots) this.#everywhere(command, db);
     else if (name === 'FUNCTION') this.#options.losses.add('functions', { offset: command.offset });
     else {
       const text = `${name} has no key, so that nobody can tell for which node of the target it is`;
