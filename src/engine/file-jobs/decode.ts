@@ -28,6 +28,7 @@ export async function decode(path: string, options: ResolvedDecodeOptions, out: 
   const writer = new PacedWriter(out);
   const sink = sinkOf(format, writer);
   const rules = await loadRules(options);
+  const transform = rules?.transform;
   const source = await openFileSource(path);
   const decoded = await decodeFile(source, {
     sink: rules === undefined ? sink : ruledSink(sink, rules),
@@ -35,6 +36,7 @@ export async function decode(path: string, options: ResolvedDecodeOptions, out: 
     bigCommandBytes: BIG_COMMAND_BYTES,
     verifyChecksum,
     ...(until === undefined ? {} : { until }),
+    ...(transform !== undefined && { around: (decode) => transform.watched(decode) }),
     partBegins: () => sink.partBegins(),
     breathe: () => writer.room(),
   }).catch(async (error: unknown) => {
@@ -47,8 +49,13 @@ export async function decode(path: string, options: ResolvedDecodeOptions, out: 
   await writer.flushed();
   return {
     summary: sink instanceof SummarySink ? sink.summary : undefined,
-    warnings: endWarnings(decoded, until),
+    warnings: [...endWarnings(decoded, until), ...rejectedWarnings(transform?.rejected ?? 0)],
   };
+}
+
+function rejectedWarnings(count: number): { code: string; message: string }[] {
+  const message = `${count} entries and commands were left out, since a function of --transform failed at them.`;
+  return count === 0 ? [] : [{ code: 'LEFT_OUT', message }];
 }
 
 function sinkOf(format: ResolvedDecodeOptions['format'], writer: PacedWriter): DecodedSink {

@@ -12,6 +12,8 @@ import type { FileConsumer, FilePart, FileSource, Wish } from './file-source.ts'
 
 export interface DecodeOptions extends AofWalkerOptions {
   sink: AofSink;
+  /** Does the decoding of a slice, which it is given, from within something else. */
+  around?(decode: () => void): void;
   /** Bytes of an RDB as they are, behind what the sink was told of them. */
   rdbBytes?(buf: Buffer, start: number, end: number): void;
   /** A file begins: its commands are in database 0 until they say otherwise, and in no transaction. */
@@ -94,7 +96,12 @@ class Decoding implements FileConsumer {
   #take(slice: Buffer, from: number): number {
     try {
       const { rdbEnd } = this.#walker;
-      const taken = this.#walker.write(slice, from, slice.length);
+      let taken = from;
+      const decode = (): void => {
+        taken = this.#walker.write(slice, from, slice.length);
+      };
+      if (this.#options.around === undefined) decode();
+      else this.#options.around(decode);
       const bytes = this.#walker.rdbEnd - rdbEnd;
       if (bytes > 0) this.#options.rdbBytes?.(slice, from, from + bytes);
       return taken;
