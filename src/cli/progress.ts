@@ -17,7 +17,7 @@ export function eventText(event: Exclude<SyncEvent, ProgressEvent>): string {
     case 'started':
       return startedText(event);
     case 'snapshot_done':
-      return `Full copy done in ${durationText(event.ms)}: ${exactText(event.keys)} keys, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
+      return `Full copy done in ${durationText(event.ms)}: ${keysText(event.keys)}, ${bytesText(event.bytes)}${skippedText(event.skipped)}. Following changes.`;
     case 'synced':
       return `In sync after ${durationText(event.ms)}: the target holds everything ${syncedText(event)}.`;
     case 'rules':
@@ -104,7 +104,7 @@ function startedText(event: StartedEvent): string {
 }
 
 function scanningText({ expectedKeys = -1, resumed }: StartedEvent, source: string, target: string): string {
-  const keys = expectedKeys < 0 ? '' : `, ${exactText(expectedKeys)} keys`;
+  const keys = expectedKeys < 0 ? '' : `, ${keysText(expectedKeys)}`;
   return `${resumed ? 'Going on to scan' : 'Scanning'} ${source}${keys}, to ${target}.`;
 }
 
@@ -125,7 +125,7 @@ function syncedText({ links, offset }: SyncedEvent): string {
 
 /** Keys are all that a scan knows. */
 function commandsText({ commands, vanished }: DoneEvent): string {
-  return vanished === undefined ? `, ${exactText(commands)} commands` : '';
+  return vanished === undefined ? `, ${exactText(commands)} command${commands === 1 ? '' : 's'}` : '';
 }
 
 function keysText(keys: number): string {

@@ -65,6 +65,17 @@ describe('an AOF', () => {
   });
 });
 
+describe('an AOF that promises terabytes', () => {
+  it('is refused at once', async () => {
+    const path = join(temp.path, 'promise.aof');
+    writeFileSync(path, `${SET}*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$9999999999999\r\nxx`);
+    const restored = await restore(path);
+    expect(linesOf(restored).at(-1)).toMatchObject({ code: 'BAD_FORMAT', node: path, offset: 27 });
+    expect(restored.stderr).toContain('a command of more than 1 GiB at offset 27');
+    expect(restored.code).toBe(1);
+  });
+});
+
 describe('a manifest', () => {
   const folder = join(temp.path, 'aof');
   beforeEach(() => {

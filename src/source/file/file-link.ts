@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { NaruError } from '../../errors/errors.ts';
+import type { BigCommand } from '../../protocol/resp/big-frame.ts';
 import type { CommandView, StreamSink } from '../../protocol/resp/command-walker.ts';
 import { Signal } from '../../spool/signal.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -170,8 +171,10 @@ export class FileLink implements StreamSink {
     this.#writer.write(buf, frameStart, frameEnd);
   }
 
-  bigCommand(): never {
-    throw new NaruError('INTERNAL', 'A command of a file was not held whole');
+  bigCommand({ offset }: BigCommand): never {
+    const { path = STDIN } = this.#part ?? {};
+    const text = `${path}: a command of more than 1 GiB at offset ${offset}, which no server loads as it is set up`;
+    throw new NaruError('BAD_FORMAT', text, { side: 'source', node: path, offset });
   }
 
   bigCommandPart(): void {}
