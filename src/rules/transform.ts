@@ -2,9 +2,11 @@
  * A module of the user's own (`--transform ./rules.mjs`): functions that are asked about each entry, command and name. They are synchronous, and
  * what they get is theirs.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
+import { Worker } from 'node:worker_threads';
 import { NaruError } from '../errors/errors.ts';
 import { printable } from '../errors/printable.ts';
 import type { TypeName } from './rule.ts';
@@ -46,30 +48,53 @@ const SLOT = Symbol.for('naru.transform');
 const runner = new Script('globalThis[Symbol.for("naru.transform")]()');
 Object.defineProperty(globalThis, SLOT, { value: () => pending() });
 
-/** Rejects with NaruError CONFIG_INVALID. */
-export async function loadTransform(path: string, skipErrors: boolean): Promise<Transform> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('it does not come to an end')), LOAD_MS);
-  });
+/** Rejects with NaruError CONFIG_INVALID. `loadMs`: how long the module may take to load. */
+export async function loadTransform(
+  path: string,
+  skipErrors: boolean,
+  loadMs: number = LOAD_MS,
+): Promise<Transform> {
+  const { href } = pathToFileURL(resolve(path));
   try {
-    const loaded = (await Promise.race([import(pathToFileURL(resolve(path)).href), late])) as Record<
-      string,
-      unknown
-    >;
-    return new Transform(checked(loaded), skipErrors);
+    await tryLoading(href, loadMs);
+    return new Transform(checked((await import(href)) as Record<string, unknown>), skipErrors);
   } catch (error) {
-    const text = `transform: ${path} can not be used: ${(error as Error).message}`;
+    const isGone = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && !existsSync(path);
+    const why = isGone ? 'there is no such file' : (error as Error).message;
+    const text = `transform: ${path} can not be used: ${why}`;
     throw new NaruError('CONFIG_INVALID', text, { side: 'config' }, { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }
 
+/**
+ * Loads a module once in a thread of its own. A loop at its top level would hold up this thread for ever, with its timers and signals; that one
+ * can be ended. Rejects with what the module throws.
+ */
+async function tryLoading(href: string, ms: number): Promise<void> {
+  const worker = new Worker(TRY, { eval: true, workerData: href, stdout: true, stderr: true });
+  const timer = setTimeout(() => void worker.terminate(), ms);
+  try {
+    await new Promise<void>((loaded, fail) => {
+      worker.once('message', loaded);
+      worker.once('error', fail);
+      // Ended by us, or by itself: nothing more was to be done there, and what the module waits for never comes.
+      worker.once('exit', () => fail(new Error('it does not come to an end')));
+    });
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}
+
+const TRY = `const { parentPort, workerData } = require('node:worker_threads');
+import(workerData).then(() => parentPort.postMessage(''));`;
+
 function checked(loaded: Record<string, unknown>): TransformModule {
   const names = Object.keys(loaded);
-  const wrong = names.find((name) => !NAMES.includes(name) || typeof loaded[name] !== 'function');
+  const wrong = names.find((name) => !NAMES.includes(name));
   if (wrong !== undefined) throw new Error(`${wrong} is none of the functions entry, command and rename`);
+  const no = names.find((name) => typeof loaded[name] !== 'function');
+  if (no !== undefined) throw new Error(`${no} is no function`);
   if (names.length === 0) throw new Error('it exports none of the functions entry, command and rename');
   return loaded;
 }
