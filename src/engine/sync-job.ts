@@ -185,7 +185,10 @@ export class SyncJob {
           parts.heldBack.begin();
           this.#host.turns.give(this);
         },
-        onReplid: () => {},
+        onReplid: () => {
+          parts.recopier?.newHistory(parts.spool.end);
+          parts.pump.nudge();
+        },
         onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
         onReconnected: () => {
           this.#transfer.waiting = undefined;

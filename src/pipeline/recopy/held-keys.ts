@@ -148,6 +148,24 @@ export class HeldKeys {
     this.#last = Math.max(this.#last, until);
   }
 
+  /** Values that hold more of the stream than what is before `offset` do not count any more. */
+  forgetBehind(offset: number): void {
+    this.#due = UNREAD;
+    this.#last = 0;
+    for (const held of this.#held.values()) {
+      if (held.value === undefined) continue;
+      if (held.until <= offset) {
+        this.#due = Math.min(this.#due, held.until);
+        this.#last = Math.max(this.#last, held.until);
+        continue;
+      }
+      this.#bytes -= bytesOf(held.value);
+      held.value = undefined;
+      held.until = UNREAD;
+      this.#unread++;
+    }
+  }
+
   /**
    * Takes out what is to be written now that everything before `offset` is applied. `again`: the target may have acknowledged `offset` before, so
    * that only what it acknowledges behind it holds what is written now.

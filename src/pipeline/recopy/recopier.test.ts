@@ -195,6 +195,27 @@ describe('what a target does not know', () => {
   });
 });
 
+describe('a source that fails over', () => {
+  it('has lost what its values tell that had not arrived: these are read anew', async () => {
+    const recopier = make();
+    takes(recopier, 10, 'LMOVE a b LEFT RIGHT');
+    await readAt(recopier, 30);
+    takes(recopier, 20, 'ZADD z GT 1 a');
+    await readAt(recopier, 100);
+    recopier.newHistory(80);
+    expect([recopier.wantsToRead, recopier.neededTo, recopier.rightTo]).toEqual([
+      true,
+      Number.POSITIVE_INFINITY,
+      10,
+    ]);
+    expect(settled(recopier, 79)).toEqual(['0:a', '0:b']);
+    await readAt(recopier, 90);
+    expect([reader.asked.at(-1), recopier.neededTo]).toEqual([['0:z'], 90]);
+    expect(settled(recopier, 89)).toEqual([]);
+    expect(settled(recopier, 90)).toEqual(['0:z']);
+  });
+});
+
 describe('what a target refused', () => {
   it('is taken the next time, and others of its form after the third time', () => {
     const recopier = make({ target: all, newer: new NewerForms(700, 700, readable) });
@@ -298,6 +319,16 @@ describe('a command that passes by', () => {
 });
 
 describe('two databases that are swapped', () => {
+  it('have the keys that only the source can tell held in both', async () => {
+    const recopier = make();
+    takes(recopier, 10, 'MODULE.DO m', 2);
+    takes(recopier, 11, 'MODULE.DO n', 4);
+    recopier.swapped(2, 5, 12);
+    expect(recopier.rightTo).toBe(10);
+    await readAt(recopier, 20);
+    expect(reader.asked.flat().sort()).toEqual(['2:m', '4:n', '5:m']);
+  });
+
   it('have what is held in one held in the other', async () => {
     const recopier = make();
     takes(recopier, 10, 'ZADD z GT 1 a', 2);

@@ -184,6 +184,10 @@ export class Recopier {
   swapped(a: number, b: number, offset: number): void {
     this.#expiries?.swapped(a, b, offset);
     if (this.#keys.size > 0) this.#keys.mirror(a, b);
+    for (const each of this.#unresolved.slice()) {
+      if (each.db === a) this.#unresolved.push({ ...each, db: b });
+      else if (each.db === b) this.#unresolved.push({ ...each, db: a });
+    }
   }
 
   /**
@@ -200,6 +204,11 @@ export class Recopier {
    */
   doubt(offset: number): void {
     if (!this.#targetKnowsAll) this.#doubtTo = offset;
+  }
+
+  /** Another server has taken over from the source, as it was at this offset: what was read from the old one and is newer has never been. */
+  newHistory(offset: number): void {
+    this.#keys.forgetBehind(offset);
   }
 
   /** Reads what is wanted. Rejects with NaruError. */
