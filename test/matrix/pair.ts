@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { acknowledged } from '../support/acknowledged.ts';
 import { compare, isCheckpoint } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
@@ -9,7 +10,6 @@ import { Random } from '../support/random.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { type Reply, ReplyError } from '../support/reply-parser.ts';
 import type { CachedServer } from '../support/servers.ts';
-import { until } from '../support/until.ts';
 import { Writer } from '../support/writers.ts';
 import { acknowledgeGone } from './gone-messages.ts';
 import { removeIdleConsumers } from './idle-consumers.ts';
@@ -63,7 +63,7 @@ async function migrate(source: RedisServer, target: RedisServer, options: PairOp
     await naru.untilEvent('snapshot_done');
     await writer.until(commands);
     await writer.stop();
-    await arrived(source, target);
+    await acknowledged(naru, source);
     const exit = await naru.stop();
     if (exit.code !== 0) wrong.push(`exit code ${exit.code}: ${naru.stdout.slice(-1000)}`);
     const done = naru.eventsOf('done').at(-1);
@@ -100,12 +100,6 @@ async function byFile(
   } finally {
     rmSync(dir, { recursive: true });
   }
-}
-
-/** What the source has written up to now is in the target: a stop would cut off what Naru has not received. */
-async function arrived(source: RedisServer, target: RedisServer): Promise<void> {
-  await source.call('SET', 'mark', 'value');
-  await until('the mark is in the target', async () => (await target.call('EXISTS', 'mark')) === 1);
 }
 
 /** Commands by which to tell what the source holds that the target has no place for. */

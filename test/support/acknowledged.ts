@@ -10,6 +10,8 @@ export async function acknowledged(naru: Naru, source: RedisServer): Promise<voi
   const offset = Number((await source.info('replication')).get('master_repl_offset'));
   const isSo = async (): Promise<boolean> => {
     if (naru.exit !== undefined) throw new Error(`naru ended: ${naru.stdout.slice(-2000)}`);
+    // For more replicas than there are: it has each of them say at once how far it is, which it would do once a second else.
+    await source.call('WAIT', 100, 20);
     const info = [...(await source.info('replication'))];
     // A connection that was lost may be on the list for a while.
     return info.some(

@@ -40,7 +40,7 @@ function about(url: string, side: 'source' | 'target', override?: TopologyName):
   const endpoint = parseGroup(url);
   const find = (): Promise<Topology> => discover({ endpoint, connectTimeoutMs: 60_000, side, override });
   const { signal } = new AbortController();
-  return { endpoint, find, tls: {}, connectTimeoutMs: 60_000, giveUpAfterMs: 5000, signal };
+  return { endpoint, find, tls: {}, connectTimeoutMs: 60_000, giveUpAfterMs: 60_000, signal };
 }
 
 const targetAt = (url: string, override?: TopologyName): TargetKeys =>

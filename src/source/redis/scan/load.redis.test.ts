@@ -15,12 +15,12 @@ afterAll(async () => {
   temp.remove();
 });
 
-/** The source answers nobody for 60 ms, again and again, until `end` is called. */
-async function slowDown(): Promise<{ end(): Promise<void> }> {
+/** The source answers nobody for so long, again and again, until `end` is called. */
+async function slowDown(seconds: number): Promise<{ end(): Promise<void> }> {
   const client = await source.connect();
   let slow = true;
   const done = (async () => {
-    while (slow) await client.call('DEBUG', 'SLEEP', 0.06);
+    while (slow) await client.call('DEBUG', 'SLEEP', seconds);
     client.close();
   })();
   return {
@@ -46,13 +46,14 @@ describe('Load', () => {
   });
 
   it('goes down while the source is slow, and up when it is not', async () => {
-    const load = new Load(20);
+    // More than a busy machine takes for an answer.
+    const load = new Load(500);
     const client = await source.connect();
     let slow: { end(): Promise<void> } | undefined;
     try {
       load.answered(0);
       load.watch(() => client.call('PING'));
-      slow = await slowDown();
+      slow = await slowDown(1);
       await until('less load', async () => load.share < 0.3);
       await slow.end();
       const least = load.share;
@@ -67,7 +68,7 @@ describe('Load', () => {
   it('leaves enough for a scan to come to its end', async () => {
     const target = await RedisServer.start();
     await source.call('DEBUG', 'POPULATE', 3000, 'key', 50);
-    const slow = await slowDown();
+    const slow = await slowDown(0.06);
     try {
       const naru = await Naru.run([
         ...['scan', '--from', source.url, '--to', target.url, '--json', '--dir', temp.path],
