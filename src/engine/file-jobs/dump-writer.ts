@@ -4,6 +4,7 @@ import { NameSet } from '../../pipeline/rules/name-set.ts';
 import { asRenamed } from '../../pipeline/rules/renaming.ts';
 import { RuledSnapshot } from '../../pipeline/rules/ruled-snapshot.ts';
 import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
+import { PassingSink } from '../../protocol/rdb/passing-sink.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import type { ValueSink } from '../../protocol/rdb/value-sink.ts';
 import type { RdbWalker } from '../../protocol/rdb/walker.ts';
@@ -121,64 +122,27 @@ export class DumpWriter {
 }
 
 /** Leaves out what a node of a cluster holds and does not own: the rests of a slot that was moved. */
-class OwnEntries implements RdbSink {
-  readonly #sink: RdbSink;
+class OwnEntries extends PassingSink {
   readonly #owns: (slot: number) => boolean;
   readonly #onStranger: () => void;
 
   constructor(sink: RdbSink, owns: (slot: number) => boolean, onStranger: () => void) {
-    this.#sink = sink;
+    super(sink);
     this.#owns = owns;
     this.#onStranger = onStranger;
   }
 
-  entry(entry: EntryView): void {
-    if (this.#isOwn(entry)) this.#sink.entry(entry);
+  override entry(entry: EntryView): void {
+    if (this.#isOwn(entry)) this.sink.entry(entry);
   }
 
-  bigEntry(entry: EntryView): ValueSink {
-    return this.#isOwn(entry) ? this.#sink.bigEntry(entry) : ignoredValue;
+  override bigEntry(entry: EntryView): ValueSink {
+    return this.#isOwn(entry) ? this.sink.bigEntry(entry) : ignoredValue;
   }
 
   #isOwn({ keyBuf, keyStart, keyEnd }: EntryView): boolean {
     const isOwn = this.#owns(keySlot(keyBuf, keyStart, keyEnd));
     if (!isOwn) this.#onStranger();
     return isOwn;
-  }
-
-  header(version: number, flavour: Flavour): void {
-    this.#sink.header(version, flavour);
-  }
-
-  aux(name: string, value: Buffer): void {
-    this.#sink.aux(name, value);
-  }
-
-  selectDb(db: number): void {
-    this.#sink.selectDb(db);
-  }
-
-  resizeDb(keys: number, expires: number): void {
-    this.#sink.resizeDb(keys, expires);
-  }
-
-  slotInfo(slot: number, keys: number, expires: number): void {
-    this.#sink.slotInfo(slot, keys, expires);
-  }
-
-  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
-    this.#sink.functionLibrary(buf, start, end, offset);
-  }
-
-  moduleAux(module: string): void {
-    this.#sink.moduleAux(module);
-  }
-
-  keyMeta(metadataClass: string): void {
-    this.#sink.keyMeta(metadataClass);
-  }
-
-  finish(version: number): void {
-    this.#sink.finish(version);
   }
 }

@@ -1,5 +1,6 @@
 import { ignoredValue } from '../../protocol/rdb/ignored-value.ts';
 import { PART_FIELD } from '../../protocol/rdb/information.ts';
+import { PassingSink } from '../../protocol/rdb/passing-sink.ts';
 import type { EntryView, Flavour, RdbSink } from '../../protocol/rdb/sink.ts';
 import { grammarType } from '../../protocol/rdb/types.ts';
 import { valueKind } from '../../protocol/rdb/value-kind.ts';
@@ -14,8 +15,7 @@ const GONE = 'naru:gone';
 const AGAIN = 'naru:again';
 
 /** Stands in front of whoever takes a snapshot's entries: leaves out what the rules drop, and changes expiries. Names are the target's business. */
-export class RuledSnapshot implements RdbSink {
-  readonly #sink: RdbSink;
+export class RuledSnapshot extends PassingSink {
   readonly #rules: Rules;
   #flavour: Flavour = 'redis';
   #db = 0;
@@ -23,7 +23,7 @@ export class RuledSnapshot implements RdbSink {
   #again = false;
 
   constructor(sink: RdbSink, rules: Rules) {
-    this.#sink = sink;
+    super(sink);
     this.#rules = rules;
   }
 
@@ -33,56 +33,32 @@ export class RuledSnapshot implements RdbSink {
     this.#part = undefined;
   }
 
-  header(version: number, flavour: Flavour): void {
+  override header(version: number, flavour: Flavour): void {
     this.#flavour = flavour;
-    this.#sink.header(version, flavour);
+    this.sink.header(version, flavour);
   }
 
-  aux(name: string, value: Buffer): void {
+  override aux(name: string, value: Buffer): void {
     if (name === PART_FIELD) {
       this.#part = Buffer.from(value);
       return;
     }
     if (name === AGAIN) this.#again = true;
     if (name === GONE && this.#rules.decide(this.#db, value, 0, value.length, undefined) >= 0) return;
-    this.#sink.aux(name, value);
+    this.sink.aux(name, value);
   }
 
-  selectDb(db: number): void {
+  override selectDb(db: number): void {
     this.#db = db;
-    this.#sink.selectDb(db);
+    this.sink.selectDb(db);
   }
 
-  resizeDb(keys: number, expires: number): void {
-    this.#sink.resizeDb(keys, expires);
+  override entry(entry: EntryView): void {
+    if (this.#keeps(entry)) this.sink.entry(entry);
   }
 
-  slotInfo(slot: number, keys: number, expires: number): void {
-    this.#sink.slotInfo(slot, keys, expires);
-  }
-
-  functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
-    this.#sink.functionLibrary(buf, start, end, offset);
-  }
-
-  moduleAux(module: string): void {
-    this.#sink.moduleAux(module);
-  }
-
-  keyMeta(metadataClass: string): void {
-    this.#sink.keyMeta(metadataClass);
-  }
-
-  entry(entry: EntryView): void {
-    if (this.#keeps(entry)) this.#sink.entry(entry);
-  }
-
-  bigEntry(entry: EntryView): ValueSink {
-    return this.#keeps(entry) ? this.#sink.bigEntry(entry) : ignoredValue;
-  }
-
-  finish(version: number): void {
-    this.#sink.finish(version);
+  override bigEntry(entry: EntryView): ValueSink {
+    return this.#keeps(entry) ? this.sink.bigEntry(entry) : ignoredValue;
   }
 
   /** What is told of an entry before it comes goes with it. */
@@ -90,7 +66,7 @@ export class RuledSnapshot implements RdbSink {
     const part = this.#part;
     this.#part = undefined;
     if (!this.#passes(entry)) return false;
-    if (part !== undefined) this.#sink.aux(PART_FIELD, part);
+    if (part !== undefined) this.sink.aux(PART_FIELD, part);
     return true;
   }
 
@@ -125,7 +101,7 @@ export class RuledSnapshot implements RdbSink {
 
   /** A value that is not kept takes away what the key held when it was read before. */
   #replaced({ keyBuf, keyStart, keyEnd }: EntryView): void {
-    if (this.#again) this.#sink.aux(GONE, Buffer.from(keyBuf.subarray(keyStart, keyEnd)));
+    if (this.#again) this.sink.aux(GONE, Buffer.from(keyBuf.subarray(keyStart, keyEnd)));
   }
 }
 
