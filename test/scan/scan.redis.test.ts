@@ -320,6 +320,7 @@ describe('what a source does not allow', () => {
       }
       expect(await naru.exited, naru.stdout).toMatchObject({ code: 0 });
       await librariesAreMissed(naru);
+      expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('READ_BY_TYPE');
       await equal(1000);
       expect(naru.eventsOf('error').length).toBeGreaterThan(1);
       expect(await target.call('KEYS', 'naru:part*')).toEqual([]);

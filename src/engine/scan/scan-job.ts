@@ -4,6 +4,7 @@ import { NaruError } from '../../errors/errors.ts';
 import { delay } from '../../net/backoff.ts';
 import type { RespClient } from '../../net/client.ts';
 import type { Rules } from '../../rules/rules.ts';
+import { askDump } from '../../source/redis/scan/abilities.ts';
 import type { ScanWalk } from '../../source/redis/scan/cursors.ts';
 import type { Load } from '../../source/redis/scan/load.ts';
 import { findWalks } from '../../source/redis/scan/proxy-walks.ts';
@@ -208,13 +209,22 @@ export class ScanJob implements LiveMember {
       const libraries = removes ? live?.libraries : undefined;
       this.#functions = new FunctionCopier(source.facts, this.#host.source.kind === 'proxy', libraries);
     }
-    await this.#copyFunctions(parts, await this.#asker.open());
+    const client = await this.#asker.open();
+    await this.#tellReading(client);
+    await this.#copyFunctions(parts, client);
     if (live !== undefined) await this.#follow(parts, source, live);
     this.#phase = 'scan';
     this.#transfer.side.begin(this.#transfer.isExact);
     this.#load.watch(async () => (await this.#asker.open()).call('PING'));
     this.#read(parts, source).catch((error: unknown) => this.#transfer.fail(toNaruError(error)));
     return parts;
+  }
+
+  async #tellReading(client: RespClient): Promise<void> {
+    const refusal = await askDump(client);
+    if (refusal === undefined) return;
+    const text = `${this.#host.node} refuses DUMP (${refusal}): values are read by the commands of their types, which is slower. Those of modules end the run.`;
+    this.#transfer.warn('READ_BY_TYPE', text);
   }
 
   async #copyFunctions({ records }: ScanAssembly, client: RespClient): Promise<void> {

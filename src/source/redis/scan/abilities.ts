@@ -21,7 +21,7 @@ const NOBODYS = 'naru:nobodys';
 
 /** Asks one after the other: some proxies hang up at what they do not know. Rejects with NaruError where the connection is lost. */
 export async function askAbilities(client: RespClient): Promise<Abilities> {
-  const dumpRefusal = await refusal(client, 'DUMP', NOBODYS);
+  const dumpRefusal = await askDump(client);
   return {
     dump: dumpRefusal === undefined,
     dumpRefusal,
@@ -30,6 +30,11 @@ export async function askAbilities(client: RespClient): Promise<Abilities> {
     expireTime: await answers(client, 'PEXPIRETIME', NOBODYS),
     time: await answers(client, 'TIME'),
   };
+}
+
+/** What is said where there is no DUMP, or it is not allowed. */
+export function askDump(client: RespClient): Promise<string | undefined> {
+  return refusal(client, 'DUMP', NOBODYS);
 }
 
 async function answers(client: RespClient, ...args: string[]): Promise<boolean> {
