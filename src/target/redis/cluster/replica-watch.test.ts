@@ -32,12 +32,18 @@ async function watched(replicas: string[]) {
   const replication = { offset: 100, replicas, role: 'master' };
   const { client, asked, destroyed } = node(replication);
   let wake: () => void = () => {};
-  const watch = new ReplicaWatch(client, lane, () => wake());
+  const clock = { ms: 1_000_000 };
+  const watch = new ReplicaWatch(
+    client,
+    lane,
+    () => wake(),
+    () => clock.ms,
+  );
   const told = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve;
     });
-  return { lane, replication, watch, told, asked, destroyed };
+  return { lane, replication, watch, told, asked, destroyed, clock };
 }
 
 describe('ReplicaWatch', () => {
@@ -69,6 +75,28 @@ describe('ReplicaWatch', () => {
     answer = told();
     await answer;
     expect([watch.durable, watch.durableTo]).toEqual([5, 50]);
+    watch.close();
+  });
+
+  it('counts nothing of what one answers whose replicas have just gone: one of them may have taken over from it', async () => {
+    const { lane, replication, watch, told, clock } = await watched(['state=online,offset=100']);
+    Object.assign(lane, { answered: 5, answeredTo: 50 });
+    let answer = told();
+    watch.look();
+    await answer;
+    expect(watch.durable).toBe(5);
+    replication.replicas.length = 0;
+    Object.assign(lane, { answered: 9, answeredTo: 90 });
+    for (const passed of [10_000, 1900]) {
+      clock.ms += passed;
+      answer = told();
+      await answer;
+      expect([watch.durable, watch.durableTo]).toEqual([5, 50]);
+    }
+    clock.ms += 100;
+    answer = told();
+    await answer;
+    expect([watch.durable, watch.durableTo]).toEqual([9, 90]);
     watch.close();
   });
 

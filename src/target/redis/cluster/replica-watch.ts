@@ -19,6 +19,8 @@ export interface WatchedLane {
 }
 
 const ALONE_MS = 1000;
+/** A master that was frozen does not know at once that a replica has taken its place: that it lost them all is the first that shows. */
+const ORPHANED_MS = 2000;
 const PAUSE_MS = 50;
 /** More than any server has: so WAIT never succeeds, but has the replicas say at once how far they are, which they do once a second else. */
 const MORE_REPLICAS = 1000;
@@ -35,18 +37,27 @@ export class ReplicaWatch {
   readonly #client: RespClient;
   readonly #lane: WatchedLane;
   readonly #onDurable: () => void;
+  readonly #nowMs: () => number;
   #samples: Sample[] = [];
   #durable: number;
   #from: number;
   #aloneSince = Number.NEGATIVE_INFINITY;
+  /** when it was first seen without replicas after it had some; Infinity: it has some; undefined: it never had */
+  #orphanedSince: number | undefined;
   #asking = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(client: RespClient, lane: WatchedLane, onDurable: () => void) {
+  constructor(
+    client: RespClient,
+    lane: WatchedLane,
+    onDurable: () => void,
+    nowMs: () => number = () => performance.now(),
+  ) {
     this.#client = client;
     this.#lane = lane;
     this.#onDurable = onDurable;
+    this.#nowMs = nowMs;
     this.#durable = lane.answered;
     this.#from = lane.answeredTo;
   }
@@ -85,7 +96,7 @@ export class ReplicaWatch {
   }
 
   get #isAlone(): boolean {
-    return performance.now() - this.#aloneSince < ALONE_MS;
+    return this.#nowMs() - this.#aloneSince < ALONE_MS;
   }
 
   #over(): void {
@@ -109,14 +120,24 @@ export class ReplicaWatch {
     // It acknowledges nothing any more, and where nothing is written to it nobody else would notice.
     if (info.get('role') !== 'master') throw new Error('The node is a replica now');
     const replicas = [...info].flatMap(([name, value]) => onlineOffset(name, value));
-    this.#aloneSince = replicas.length === 0 ? performance.now() : Number.NEGATIVE_INFINITY;
     this.#samples.push({ position: Number(info.get('master_repl_offset')), index, from });
+    if (this.#isOrphaned(replicas.length)) return;
+    this.#aloneSince = replicas.length === 0 ? this.#nowMs() : Number.NEGATIVE_INFINITY;
     const replicated = Math.min(...replicas);
     const waits = this.#samples.findIndex(({ position }) => position > replicated);
     const done = this.#samples.splice(0, waits < 0 ? this.#samples.length : waits).at(-1);
     if (done === undefined) return;
     this.#durable = done.index;
     this.#from = done.from;
+  }
+
+  /** It had replicas, and has none since a moment ago. */
+  #isOrphaned(replicas: number): boolean {
+    if (replicas > 0) this.#orphanedSince = Number.POSITIVE_INFINITY;
+    if (this.#orphanedSince === undefined || replicas > 0) return false;
+    const nowMs = this.#nowMs();
+    this.#orphanedSince = Math.min(this.#orphanedSince, nowMs);
+    return nowMs - this.#orphanedSince < ORPHANED_MS;
   }
 }
 
