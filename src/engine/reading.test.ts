@@ -4,7 +4,8 @@ import { lagOf } from './reading.ts';
 const NEVER = Number.POSITIVE_INFINITY;
 
 function lag(acked: number, rightTo: number, waitsSinceMs: number): { lagMs: number; lagBytes: number } {
-  const spool = { end: 100, arrivalMs: () => Date.now() - 5000 };
+  const arrivedMs = Date.now() - 5000;
+  const spool = { end: 100, arrivalMs: () => arrivedMs };
   const pump = { phase: 'stream', rightTo } as const;
   return lagOf({ spool, acker: { acked: { offset: acked, db: 0 } }, pump, recopier: { waitsSinceMs } });
 }
