@@ -11,6 +11,8 @@ import { KeyTable } from '../pipeline/keys/key-table.ts';
 import { Losses } from '../target/losses.ts';
 import type { ClusterNode } from '../target/redis/cluster/cluster-options.ts';
 import { ClusterTarget } from '../target/redis/cluster/cluster-target.ts';
+import { Redo } from '../target/redis/cluster/redo.ts';
+import type { Undone } from '../target/redis/cluster/undone.ts';
 import { askDialect, commonDialect, type Dialect } from '../target/redis/dialect.ts';
 import type { OnConflict } from '../target/target.ts';
 import type { Place } from './acker.ts';
@@ -45,6 +47,8 @@ export class ClusterSide implements TargetSide {
   #polling: NodeJS.Timeout | undefined;
   /** of the stream: behind the last command that was given */
   #given: Place = { offset: 0, db: 0 };
+  #redoes = false;
+  #redo: Redo | undefined;
   /** what the target's routes are by */
   #attached: Topology | undefined;
 
@@ -138,8 +142,10 @@ export class ClusterSide implements TargetSide {
     return tables.reduce((a, b) => (b.size < a.size ? b : a));
   }
 
-  make({ checked, keys, listener, holdEntry, parts }: MakeTarget): EngineTarget {
+  make({ checked, keys, listener, holdEntry, parts, redoes }: MakeTarget): EngineTarget {
     const { options, job } = this.#side;
+    // What a proxy has lost it may have done.
+    this.#redoes = redoes === true && !this.#isProxy;
     this.#parts = parts;
     this.#target = new ClusterTarget(
       {
@@ -194,7 +200,7 @@ export class ClusterSide implements TargetSide {
   canRecover(error: NaruError, parts: Parts | undefined): boolean {
     if (error.code === 'COMMAND_REFUSED') return parts?.recopier !== undefined;
     // Without a way to copy again, what was not done in the stream is lost.
-    if (parts?.pump.phase === 'stream' && parts.recopier === undefined) return false;
+    if (parts?.pump.phase === 'stream' && parts.recopier === undefined && !this.#redoes) return false;
     return error.retry;
   }
 
@@ -205,6 +211,10 @@ export class ClusterSide implements TargetSide {
     this.#target.leaveAllBut(nodes.map(({ id }) => id));
     const { acker, pump, spool, recopier } = parts;
     const inStream = pump.phase === 'stream';
+    if (inStream && this.#redoes) {
+      await this.#giveAgain(parts, undone, { topology, nodes });
+      return;
+    }
     const place = inStream ? this.#givenBy(pump.given) : acker.acked;
     if (inStream) this.#refusals.look(acker.acked, place.offset);
     const from = this.#refusals.from(place);
@@ -216,6 +226,26 @@ export class ClusterSide implements TargetSide {
     this.#attach(topology, nodes, place);
   }
 
+  /** Nothing can be copied again: what the target has not done for sure is given once more, when all slots have come to rest. */
+  async #giveAgain({ acker, pump, spool }: Parts, undone: Undone, found: Reopened): Promise<void> {
+    let { topology, nodes } = found;
+    while (topology.moves.length > 0) {
+      await delay(MOVING_POLL_MS, this.#stopping.signal);
+      ({ topology, nodes } = await this.#reopened(slotsMove(this.node)));
+      this.#target.leaveAllBut(nodes.map(({ id }) => id));
+    }
+    if (undone.isUnsure) {
+      const text =
+        'A node of the target was lost with commands of the file on their way, and nobody can tell which of them it has done: start again with an empty target';
+      throw new NaruError('TARGET_LOST_DATA', text, { side: 'target', node: this.node });
+    }
+    this.#redo = new Redo(undone, pump.given.offset, this.#redo);
+    const from = acker.acked;
+    pump.restart(from.offset, from.db);
+    spool.release(from.offset);
+    this.#attach(topology, nodes, from, this.#redo);
+  }
+
   /** Behind all that was ever given: while the stream is looked at again, the pump stands before that. */
   #givenBy(now: Place): Place {
     if (now.offset > this.#given.offset) this.#given = now;
@@ -223,7 +253,7 @@ export class ClusterSide implements TargetSide {
   }
 
   /** Finds out who owns what now, and connects, until that is possible. */
-  async #reopened(cause: NaruError): Promise<{ topology: Topology; nodes: ClusterNode[] }> {
+  async #reopened(cause: NaruError): Promise<Reopened> {
     for (let last = cause; ; ) {
       const delayMs = last.code === 'COMMAND_REFUSED' ? 0 : this.#outage.next();
       if (delayMs === undefined) {
@@ -285,9 +315,9 @@ export class ClusterSide implements TargetSide {
     this.#pollWhileMoving(topology);
   }
 
-  #attach(topology: Topology, nodes: ClusterNode[], { offset, db }: Place): void {
+  #attach(topology: Topology, nodes: ClusterNode[], { offset, db }: Place, redo?: Redo): void {
     this.#attached = topology;
-    this.#target.attach(nodes, routesOf(topology), movingSlots(topology), offset, db);
+    this.#target.attach(nodes, routesOf(topology), movingSlots(topology), offset, db, redo);
     this.#pollWhileMoving(topology);
     // What was found while the connections were made.
     if (this.#watcher.current !== topology) this.#changed(this.#watcher.current);
@@ -310,6 +340,15 @@ export class ClusterSide implements TargetSide {
     this.#stopping.abort(reason);
     this.#nodes.close(reason);
   }
+}
+
+interface Reopened {
+  topology: Topology;
+  nodes: ClusterNode[];
+}
+
+function slotsMove(node: string): NaruError {
+  return new NaruError('TARGET_MOVED', 'Slots of the target are being moved', { side: 'target', node });
 }
 
 function sumOf(all: readonly NodeFacts[]): NodeFacts {

@@ -40,6 +40,8 @@ export interface MakeTarget {
   listener: TargetListener;
   /** undefined: they are being made */
   parts(): Parts | undefined;
+  /** What was not done for sure is given again (Redo), since nothing can be copied again; the stream has no transactions. Absent: it is an error. */
+  redoes?: boolean;
   /** A key of the snapshot can not be written now. */
   holdEntry(db: number, key: Buffer): void;
 }

@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keySlot } from '../../src/net/topology/slot.ts';
 import { aofServer, rewriteAof } from '../support/aof.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
@@ -233,6 +234,55 @@ describe('naru restore of an AOF into a cluster', { timeout: 90_000 }, () => {
     expect(naru.eventsOf('done')[0]).toMatchObject({ split: 2 });
     await expectHeld(nodes());
     for (const server of nodes()) expect(await functionsOf(server)).toBe(await functionsOf(source));
+  });
+
+  it('does each command once while slots move, some keys of them before the others', async () => {
+    await emptied();
+    const commands: string[][] = [];
+    for (let i = 0; i < 60_000; i++) {
+      const key = `{tag${i % 30}}:${i % 7}`;
+      if (i % 50 === 0) commands.push(['MSET', `m:${i % 90}`, `${i}`, `${key}:m`, `${i}`]);
+      else if (i % 10 === 0) commands.push(['SETEX', `${key}:t`, '100000', `${i}`]);
+      else commands.push(i % 2 === 0 ? ['INCR', `${key}:n`] : ['RPUSH', `${key}:l`, `${i}`]);
+    }
+    await source.pipeline(commands);
+    await source.pipeline([['MULTI'], ['INCR', '{tag1}:0:n'], ['INCR', '{tag2}:0:n'], ['EXEC']]);
+    const args = ['--in-flight', '1KiB', '--progress-interval', '5ms', '--rate-keys', '30000'];
+    const naru = started(source.dir, cluster.url, ...args);
+    const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
+    const tags = Array.from({ length: 30 }, (_, i) => Buffer.from(`tag${i}`));
+    const slots = tags.map((tag) => keySlot(tag, 0, tag.length));
+    const own = [];
+    for (const slot of slots) if ((await cluster.masterOf(slot)).id === first.id) own.push(slot);
+    expect(own.length).toBeGreaterThan(3);
+    await naru.untilEvent('progress', ({ commands: done }) => done > 1000);
+    process.kill(naru.pid, 'SIGSTOP');
+    const moves = own.map((slot) => cluster.moveSlot(slot, first, second));
+    for (const move of moves) {
+      await move.begin();
+      await move.migrate(2);
+    }
+    process.kill(naru.pid, 'SIGCONT');
+    await naru.untilEvent('error', ({ retry }) => retry);
+    for (const move of moves) await move.finish();
+    await naru.exited;
+    expect(naru.exit?.code, naru.stdout.slice(-2000)).toBe(0);
+    // The times count from when the file was changed last, and MIGRATE moves them a little.
+    await expectHeld(nodes(), 100_000);
+  });
+
+  it('says so where it can not know what a node has done', async () => {
+    await emptied();
+    await source.pipeline(Array.from({ length: 30_000 }, (_, i) => ['INCR', `n:${i % 100}`]));
+    const args = ['--in-flight', '1KiB', '--progress-interval', '5ms', '--rate-keys', '10000'];
+    const naru = started(source.dir, cluster.url, ...args);
+    await naru.untilEvent('progress', ({ commands: done }) => done > 100);
+    const [first] = (await cluster.masters()) as [ClusterNode];
+    await first.server.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await naru.exited;
+    const outcome = naru.exit?.code === 0 ? 'whole' : naru.eventsOf('error').at(-1)?.code;
+    expect(['whole', 'TARGET_LOST_DATA']).toContain(outcome);
+    if (outcome === 'whole') await expectHeld(nodes());
   });
 
   it('names the command that it can not split, its key and where it stands', async () => {

@@ -79,6 +79,7 @@ export async function assembleFile(input: FileAssemblyInput): Promise<FileAssemb
     keys: finder,
     listener: input.target,
     parts: () => made,
+    redoes: true,
     holdEntry: input.onHeld,
   });
   const severalNodes = target.takes !== undefined;

@@ -7,7 +7,7 @@ import { Signal } from '../../../spool/signal.ts';
 import type { RawCommandSink, Target } from '../../target.ts';
 import { bigEntryWriter, PART_PREFIX } from '../big-entry-writer.ts';
 import { Kind } from '../in-flight.ts';
-import { type LaneCounters, sumOfCounters } from '../lane-options.ts';
+import type { LaneCounters } from '../lane-options.ts';
 import { passes } from '../meaning.ts';
 import { writeRemoval } from '../removal.ts';
 import type { ClusterListener, ClusterNode, ClusterTargetOptions } from './cluster-options.ts';
@@ -18,6 +18,8 @@ import { type FindsKeys, passesCluster, passesProxy, SEVERAL } from './key-slots
 import { Marks } from './marks.ts';
 import { TargetNode } from './node.ts';
 import type { PlainLane } from './plain-lane.ts';
+import { type Redo, UNWANTED } from './redo.ts';
+import { TargetNodes } from './target-nodes.ts';
 import { refused, slotsOf, Undone } from './undone.ts';
 
 /** `proto-max-bulk-len` of Redis where nobody has changed it. */
@@ -35,7 +37,7 @@ const BULK_BYTES_MAX = 512 * 1024 * 1024;
 export class ClusterTarget implements Target {
   readonly #options: ClusterTargetOptions;
   readonly #listener: ClusterListener;
-  readonly #nodes: TargetNode[] = [];
+  readonly #nodes: TargetNodes;
   readonly #marks = new Marks();
   /** slot -> index in `#nodes` */
   #routes: Int16Array = new Int16Array(SEVERAL);
@@ -43,9 +45,6 @@ export class ClusterTarget implements Target {
   #moving: ReadonlySet<number> = new Set();
   #undone = new Undone();
   #broken = false;
-  #flavour: Flavour = 'redis';
-  #version = 0;
-  #overwrites = false;
   readonly #router: CommandRouter;
   #writing: PlainLane | undefined;
   readonly #databases: Databases;
@@ -64,8 +63,9 @@ export class ClusterTarget implements Target {
     this.#router = new CommandRouter({
       ...options,
       laneOf: (slot) => this.#nodeOf(slot).lane,
-      lanes: () => this.#attached(),
+      lanes: () => this.#nodes.attached(),
     });
+    this.#nodes = new TargetNodes((id, index) => this.#makeNode(id, index));
   }
 
   /** A proxy passes no RENAME, by which the parts of a large entry become one. */
@@ -74,25 +74,27 @@ export class ClusterTarget implements Target {
   }
 
   get counters(): LaneCounters {
-    return sumOfCounters(this.#nodes.map(({ lane }) => lane.counters));
+    return this.#nodes.counters;
   }
 
-  /** Goes on, behind `offset` of the source, with these nodes and routes (slot -> index in `nodes`). Nothing may be under way. */
+  /** Goes on, behind `offset` of the source, with these nodes and routes (slot -> index in `nodes`). Nothing may be under way. `redo`: see Redo. */
   attach(
     nodes: readonly ClusterNode[],
     routes: Int16Array,
     moving: ReadonlySet<number>,
     offset: number,
     db: number,
+    redo?: Redo,
   ): void {
+    this.#router.redo = redo;
     const indexes = nodes.map((node) => {
-      const index = this.#indexOf(node.id);
-      (this.#nodes[index] as TargetNode).connect(node);
+      const index = this.#nodes.indexOf(node.id);
+      this.#nodes.at(index).connect(node);
       return index;
     });
-    for (const node of this.#nodes) if (!nodes.some(({ id }) => id === node.id)) node.retire();
+    this.#nodes.retireAllBut(nodes.map(({ id }) => id));
     this.#againTo = this.#given + 1;
-    for (const { lane } of this.#nodes) lane.again(this.#againTo);
+    for (const { lane } of this.#nodes.all) lane.again(this.#againTo);
     this.#routes = routes.map((index) => indexes[index] as number);
     this.#moving = moving;
     this.#undone = new Undone();
@@ -102,20 +104,20 @@ export class ClusterTarget implements Target {
     this.#reached = offset;
     this.#db = db;
     this.#acked = offset;
-    this.#marks.clear(this.#written);
+    this.#marks.clear(this.#nodes.written);
     this.#loseDetached(indexes);
   }
 
   /** What lived when the others were connected may be lost by now, which nobody was told. */
   #loseDetached(indexes: readonly number[]): void {
-    const lost = indexes.filter((index) => !this.#nodes[index]?.lane.attached);
+    const lost = indexes.filter((index) => !this.#nodes.at(index).lane.attached);
     for (const index of lost) this.#lose(index);
     if (lost.length > 0)
       this.#break(new NaruError('LINK_LOST', 'The target was lost again', { side: 'target' }));
   }
 
   isAttached(id: string): boolean {
-    return this.#nodes.some((node) => node.id === id && node.lane.attached);
+    return this.#nodes.all.some((node) => node.id === id && node.lane.attached);
   }
 
   set moving(slots: ReadonlySet<number>) {
@@ -147,14 +149,14 @@ export class ClusterTarget implements Target {
   }
 
   async #flushOnce(name: string, db: number): Promise<void> {
-    for (const lane of this.#attached()) {
+    for (const lane of this.#nodes.attached()) {
       const output = lane.begin(db);
       output.begin(1);
       output.argText(name);
       lane.end(Kind.COMMAND, 0, this.#reached);
     }
     this.breathe(true);
-    while (!this.#broken && this.#nodes.some(({ durable, lane }) => durable < lane.written)) {
+    while (!this.#broken && this.#nodes.all.some(({ durable, lane }) => durable < lane.written)) {
       await this.#progressed.wait();
       this.breathe(true);
     }
@@ -172,7 +174,7 @@ export class ClusterTarget implements Target {
   async settled(): Promise<Undone> {
     for (;;) {
       let waits = false;
-      for (const [index, { lane }] of this.#nodes.entries()) {
+      for (const [index, { lane }] of this.#nodes.all.entries()) {
         if (!lane.attached) continue;
         lane.breathe();
         if (!lane.atRest) this.#lose(index);
@@ -185,19 +187,19 @@ export class ClusterTarget implements Target {
 
   /** After `settled`: only these nodes have slots now. A failover may have lost what another one has answered. */
   leaveAllBut(ids: readonly string[]): void {
-    for (const [index, { id, lane }] of this.#nodes.entries()) {
+    for (const [index, { id, lane }] of this.#nodes.all.entries()) {
       if (lane.attached && !ids.includes(id)) this.#lose(index);
     }
   }
 
   close(): void {
-    for (const node of this.#nodes) node.close();
+    for (const node of this.#nodes.all) node.close();
   }
 
   // ---- Target
 
   get ready(): boolean {
-    return this.#broken || this.#nodes.every(({ lane }) => !lane.attached || lane.ready);
+    return this.#broken || this.#nodes.all.every(({ lane }) => !lane.attached || lane.ready);
   }
 
   async whenReady(): Promise<void> {
@@ -205,9 +207,7 @@ export class ClusterTarget implements Target {
   }
 
   rdbVersion(version: number, flavour: Flavour): void {
-    this.#version = version;
-    this.#flavour = flavour;
-    for (const node of this.#nodes) node.rdbVersion(version, flavour);
+    this.#nodes.rdbVersion(version, flavour);
   }
 
   entry(entry: EntryView): void {
@@ -222,21 +222,20 @@ export class ClusterTarget implements Target {
     const slot = keySlot(entry.keyBuf, entry.keyStart, entry.keyEnd);
     return bigEntryWriter(this.#nodeOf(slot).lane, this.#here(entry), {
       ...this.#options,
-      ...(this.#overwrites && { onConflict: 'overwrite' }),
+      ...(this.#nodes.overwrites && { onConflict: 'overwrite' }),
       job: this.#partName(slot),
       again: this.#again(entry, slot) !== undefined,
     });
   }
 
   functionLibrary(buf: Buffer, start: number, end: number, offset: number): void {
-    for (const { entries, lane } of this.#nodes) {
+    for (const { entries, lane } of this.#nodes.all) {
       if (lane.attached) entries.functionLibrary(buf, start, end, offset);
     }
   }
 
   overwrite(on: boolean): void {
-    this.#overwrites = on;
-    for (const { entries } of this.#nodes) entries.overwrite(on);
+    this.#nodes.overwrite(on);
   }
 
   set(command: CommandView, db: number): void {
@@ -249,7 +248,8 @@ export class ClusterTarget implements Target {
 
   beginWrite(db: number, buf: Buffer, keyStart: number, keyEnd: number): RawCommandSink {
     if (buf.length === 0) throw refused('A command is too large to tell for which node it is', this.#reached);
-    this.#writing = this.#router.laneOf(keySlot(buf, keyStart, keyEnd));
+    this.#writing = this.#router.laneFor(this.#reached, buf, keyStart, keyEnd);
+    if (this.#writing === undefined) return UNWANTED;
     return this.#writing.begin(this.#databases.of(db));
   }
 
@@ -280,11 +280,11 @@ export class ClusterTarget implements Target {
   }
 
   breathe(_idle: boolean): void {
-    for (const { lane } of this.#nodes) lane.breathe();
+    for (const { lane } of this.#nodes.all) lane.breathe();
     if (this.#broken) return;
     // What waits behind an answer belongs to what was reached already.
-    const whole = this.#nodes.every(({ lane }) => lane.atRest || lane.inTransaction);
-    const written = this.#written;
+    const whole = this.#nodes.all.every(({ lane }) => lane.atRest || lane.inTransaction);
+    const written = this.#nodes.written;
     // Values that are copied again may be written at a place that is acknowledged already: they have to be answered too.
     if (whole && (this.#reached > this.#marks.last || this.#marks.lack(written)))
       this.#marks.add(this.#reached, this.#db, written);
@@ -293,7 +293,7 @@ export class ClusterTarget implements Target {
 
   get isDrained(): boolean {
     if (this.#acked < this.#reached || this.#marks.waiting) return false;
-    return this.#nodes.every(({ lane, durable }) => lane.atRest && durable >= lane.written);
+    return this.#nodes.all.every(({ lane, durable }) => lane.atRest && durable >= lane.written);
   }
 
   async drained(): Promise<void> {
@@ -306,31 +306,16 @@ export class ClusterTarget implements Target {
 
   // ---- routes
 
-  #indexOf(id: string): number {
-    const known = this.#nodes.findIndex((node) => node.id === id);
-    if (known >= 0) return known;
-    const index = this.#nodes.length;
-    const node = new TargetNode(id, this.#options, {
+  #makeNode(id: string, index: number): TargetNode {
+    return new TargetNode(id, this.#options, {
       onProgress: () => this.#onProgress(),
       onUndone: (offset, text, kind) => this.#onUndone(offset, text, kind),
       onFailure: (error) => this.#onLost(index, error),
     });
-    node.rdbVersion(this.#version, this.#flavour);
-    node.entries.overwrite(this.#overwrites);
-    this.#nodes.push(node);
-    return index;
   }
 
   #nodeOf(slot: number): TargetNode {
-    return this.#nodes[this.#routes[slot] as number] as TargetNode;
-  }
-
-  get #written(): number[] {
-    return this.#nodes.map(({ lane }) => lane.written);
-  }
-
-  *#attached(): Iterable<PlainLane> {
-    for (const { lane } of this.#nodes) if (lane.attached) yield lane;
+    return this.#nodes.at(this.#routes[slot] as number);
   }
 
   /** In the database that it goes to. */
@@ -353,17 +338,17 @@ export class ClusterTarget implements Target {
   // ---- what the lanes tell
 
   #onProgress(): void {
-    for (const node of this.#nodes) node.look();
+    for (const node of this.#nodes.all) node.look();
     this.#acknowledge();
     this.#progressed.wake();
   }
 
   #acknowledge(): void {
     if (this.#broken) return;
-    const mark = this.#marks.take((i) => (this.#nodes[i] as TargetNode).durable);
+    const mark = this.#marks.take((i) => this.#nodes.at(i).durable);
     if (mark === undefined) return;
     this.#acked = mark.offset;
-    for (const { lane } of this.#nodes) lane.acked(mark.offset);
+    for (const { lane } of this.#nodes.all) lane.acked(mark.offset);
     this.#listener.onAcked(mark.offset, mark.db);
   }
 
@@ -380,15 +365,16 @@ export class ClusterTarget implements Target {
 
   /** What it has not answered may have been done, and what its replicas have not may be gone; what is written from now on is not done. */
   #lose(index: number): void {
-    const node = this.#nodes[index] as TargetNode;
-    this.#undone.lose(slotsOf(this.#routes, index), node.lostFrom(this.#reached));
+    const node = this.#nodes.at(index);
+    const sure = node.durable >= node.lane.written;
+    this.#undone.lose(slotsOf(this.#routes, index), node.lostFrom(this.#reached), sure);
     node.close();
   }
 
   #break(error: NaruError): void {
     if (this.#broken) return;
     this.#broken = true;
-    this.#marks.clear(this.#written);
+    this.#marks.clear(this.#nodes.written);
     this.#listener.onFailure(error);
     this.#onProgress();
   }

@@ -4,6 +4,7 @@ import type { Losses } from '../../losses.ts';
 import { Kind } from '../in-flight.ts';
 import { argumentsOfKey, type FindsKeys, NO_SLOT, passesProxy, SEVERAL, slotOf } from './key-slots.ts';
 import type { PlainLane } from './plain-lane.ts';
+import type { Redo } from './redo.ts';
 import { refused } from './undone.ts';
 
 export interface CommandRouterOptions {
@@ -31,6 +32,9 @@ export class CommandRouter {
     this.#options = options;
   }
 
+  /** undefined: all is written that is given */
+  redo: Redo | undefined;
+
   /** Nothing is begun. */
   clear(): void {
     this.#holding = false;
@@ -51,7 +55,27 @@ export class CommandRouter {
     this.#check(command, count, slot);
     if (slot === SEVERAL) this.#split(command, count, db);
     else if (slot === NO_SLOT) this.#keyless(command, db);
-    else this.#forward(command, slot, db);
+    else if (this.#wants(command, count, slot)) this.#forward(command, slot, db);
+  }
+
+  /** Of a command whose keys are all in one slot. */
+  #wants({ offset, buf, argStart, argEnd }: CommandView, count: number, slot: number): boolean {
+    const { redo } = this;
+    if (redo?.covers(offset) !== true) return true;
+    let wanted = false;
+    for (let i = 0; i < count; i++) {
+      const at = this.#options.keys.positions[i] as number;
+      wanted = redo.wants(offset, slot, buf, argStart[at] as number, argEnd[at] as number);
+    }
+    return wanted;
+  }
+
+  /** The lane for what is written at an offset to the key `buf[start, end)`; undefined: it is there already. */
+  laneFor(offset: number, buf: Buffer, start: number, end: number): PlainLane | undefined {
+    const { redo } = this;
+    const slot = keySlot(buf, start, end);
+    if (redo?.covers(offset) === true && !redo.wants(offset, slot, buf, start, end)) return undefined;
+    return this.laneOf(slot);
   }
 
   /** Whoever can copy keys again does not give such commands. */
@@ -93,7 +117,8 @@ export class CommandRouter {
     const { buf, argStart, argEnd } = command;
     for (let i = 0; i < count; i++) {
       const first = this.#options.keys.positions[i] as number;
-      const lane = this.laneOf(keySlot(buf, argStart[first] as number, argEnd[first] as number));
+      const lane = this.laneFor(command.offset, buf, argStart[first] as number, argEnd[first] as number);
+      if (lane === undefined) continue;
       const output = lane.begin(db);
       output.begin(1 + each);
       output.argText(name);
@@ -106,6 +131,8 @@ export class CommandRouter {
   }
 
   #keyless(command: CommandView, db: number): void {
+    const { redo } = this;
+    if (redo?.covers(command.offset) === true && !redo.wantsKeyless(command.offset)) return;
     const name = command.text(0).toUpperCase();
     if (name === 'PUBLISH') this.#forward(command, 0, db);
     else if (name === 'SPUBLISH' && command.argc > 1) {
