@@ -174,9 +174,13 @@ export class Pump {
 
   /**
    * Runs until `stop`, or until the spool's bytes up to `end`, and those that make the last command and transaction whole, were given and are
-   * acknowledged (a drain). Throws NaruError for damaged data and for what befell the spool.
+   * acknowledged (a drain). `paced`: whether it keeps to the limits of keys and bytes; what is left when a run is stopped has a limit of time
+   * instead. Throws NaruError for damaged data and for what befell the spool.
    */
-  async run(end: number = Number.POSITIVE_INFINITY): Promise<void> {
+  async run(
+    end: number = Number.POSITIVE_INFINITY,
+    paced: boolean = end === Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     const { spool, target, recopier, pace, rules } = this.#options;
     const transform = rules?.rules.transform;
     this.#stopped = false;
@@ -200,8 +204,7 @@ export class Pump {
         this.#options.onTaken?.();
         target.breathe(false);
         if (!target.ready) await this.#unlessStopped(target.whenReady());
-        // What is left when a run ends has its own limit of time.
-        if (pace !== undefined && end === Number.POSITIVE_INFINITY) await this.#paced(pace, view.length);
+        if (pace !== undefined && paced) await this.#paced(pace, view.length);
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();
       } else if (spool.position >= end && this.#atRest && !recopier?.held) {

@@ -132,6 +132,14 @@ describe('naru restore of an RDB', () => {
     await expectClean(target);
   });
 
+  it('keeps to its rate, also with a file that is read before the target has any of it', async () => {
+    const target = await started(RedisServer.start());
+    const ran = await restore(fixture('rdb/redis-7.0.15.rdb'), target, ['--rate-keys', '20']);
+    const { keys, ms } = eventOf(ran, 'done') as Line & { ms: number };
+    expect(Number(keys)).toBeGreaterThan(40);
+    expect(ms).toBeGreaterThan(1500);
+  });
+
   it('takes a large key apart, from standard input, packed', async () => {
     const source = await started(RedisServer.start());
     await source.call(

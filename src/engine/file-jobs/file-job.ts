@@ -199,7 +199,7 @@ export class FileJob {
       if (transfer.targetLost !== undefined) await transfer.recover(parts, transfer.targetLost);
       else if (this.#end === undefined) await parts.pump.run();
       else {
-        await parts.pump.run(parts.spool.end);
+        await parts.pump.run(parts.spool.end, true);
         if (transfer.failure === undefined && transfer.targetLost === undefined)
           await transfer.side.settled();
         if (transfer.failure === undefined && transfer.targetLost === undefined) return;
