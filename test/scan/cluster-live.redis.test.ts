@@ -5,6 +5,7 @@ import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { synced } from '../support/synced.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from '../topology/cluster-writer.ts';
 
@@ -32,7 +33,7 @@ it('by tracking, into one server', async () => {
     ...['--progress-interval', '50ms', '--dir', temp.path],
   ]);
   try {
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [one, two, three] = (await source.masters()) as [ClusterNode, ClusterNode, ClusterNode];
     await source.reshard(100, one, two);
     await writer.until(1000);
@@ -47,7 +48,7 @@ it('by tracking, into one server', async () => {
     await writer.stop();
   }
   const found = async (): Promise<string[]> =>
-    differences(await stateOf(await masters(source)), await stateOf([server]), 50);
+    differences(await stateOf(await masters(source)), await stateOf([server]), 2000);
   // By what is told alone: at the end everything is compared.
   await until('both to be equal', async () => (await found()).length === 0);
   expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000) + naru.stderr).toMatchObject({ code: 0 });

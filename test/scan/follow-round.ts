@@ -35,7 +35,9 @@ export async function followRound(
       await sleep(ms);
       const before = mirror.hearer.events.length;
       proxy.cut();
+      const { passes } = mirror;
       await mirror.hearer.until(({ events }) => events.slice(before).includes('reconnected'));
+      await mirror.passed(passes + 1);
     }
     await first.stop();
     const second = new Writer(server, { ...writing, seed: seed + 1, keep: namesItsKeys });

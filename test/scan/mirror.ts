@@ -8,6 +8,7 @@ import type { WayOptions } from '../../src/source/redis/follow/make-follower.ts'
 import { followerAt, Hearer } from '../support/followers.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { RespClient } from '../support/resp-client.ts';
+import { until } from '../support/until.ts';
 
 const BATCH = 500;
 
@@ -15,7 +16,9 @@ export class Mirror {
   readonly hearer: Hearer = new Hearer();
   /** `db:key` -> what it holds and until when; streams without their groups, which not all ways tell of */
   readonly values: Map<string, string> = new Map();
+  /** that have begun */
   passes = 0;
+  #over = 0;
   readonly #client: RespClient;
   readonly #databases: number;
   readonly #follower: Follower;
@@ -42,6 +45,12 @@ export class Mirror {
     await mirror.#pass();
     mirror.#running = mirror.#run();
     return mirror;
+  }
+
+  /** Resolves when so many passes are over, and none is due. */
+  async passed(count: number): Promise<void> {
+    const isSo = async (): Promise<boolean> => this.#over >= count && this.hearer.unsure.length === 0;
+    await until(`${count} passes`, isSo);
   }
 
   /** Every key that the source says is not as it is here. Writers have stopped. */
@@ -104,6 +113,7 @@ export class Mirror {
     for (let db = 0; db < this.#databases; db++) await this.#readAll(db, all);
     this.values.clear();
     for (const [place, value] of all) this.values.set(place, value);
+    this.#over++;
   }
 
   async #readAll(db: number, values: Map<string, string>): Promise<void> {

@@ -65,14 +65,14 @@ it.each<[string, ApsaraOptions, string[], RegExp]>([
   if (options.length === 0)
     expect(warnings.filter((text) => text.startsWith('FOLLOWS_BY')).join()).toMatch(told);
   expect(warnings.filter((text) => text.startsWith('NOT_SWEPT'))).toEqual([]);
-  expect(differences(await stateOf(shardsOf(source)), await stateOf(shardsOf(target)), 50)).toEqual([]);
+  expect(differences(await stateOf(shardsOf(source)), await stateOf(shardsOf(target)), 2000)).toEqual([]);
   expect(
     await to.pipeline([
       ['EXISTS', LEADERBOARD],
       ['ZCARD', LEADERBOARD],
     ]),
   ).toEqual([1, 1000]);
-  expect(leaderboard.changes).toBeGreaterThan(500);
+  expect(leaderboard.changes).toBeGreaterThan(0);
   from.close();
   to.close();
 });

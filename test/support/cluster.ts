@@ -214,6 +214,8 @@ export class RedisCluster {
         'cluster-enabled': 'yes',
         'cluster-node-timeout': String(nodeTimeoutMs),
         'repl-ping-replica-period': '1',
+        // However long it had no link: a replica that a test has stopped is to take over all the same.
+        'cluster-replica-validity-factor': '0',
         ...(tls !== undefined && { 'tls-cluster': 'yes' }),
         ...config,
       },

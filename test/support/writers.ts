@@ -39,6 +39,8 @@ export class Writer {
   #client: RespClient | undefined;
   #running: Promise<void> | undefined;
   #stopping = false;
+  #onPaused: (() => void) | undefined;
+  #resume: (() => void) | undefined;
   #wake: () => void = () => {};
   #waiters: { written: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   #written = 0;
@@ -74,10 +76,24 @@ export class Writer {
     });
   }
 
+  /** Resolves when all that was sent is answered; no more is sent until `resume`. */
+  pause(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onPaused = resolve;
+      this.#wake();
+      this.#running?.catch(reject);
+    });
+  }
+
+  resume(): void {
+    this.#resume?.();
+  }
+
   /** Resolves when every command that was sent has its reply. Throws what the writer failed with. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#wake();
+    this.#resume?.();
     try {
       await this.#running;
     } finally {
@@ -87,13 +103,26 @@ export class Writer {
 
   async #loop(): Promise<void> {
     const client = this.#client as RespClient;
-    const begin = performance.now();
-    const writtenBefore = this.#written;
+    let begin = performance.now();
+    let writtenBefore = this.#written;
     while (!this.#stopping) {
+      if (this.#onPaused !== undefined) {
+        await this.#rest(this.#onPaused);
+        begin = performance.now();
+        writtenBefore = this.#written;
+      }
       const commands = this.#batch();
       this.#count(commands, await client.pipeline(commands));
       await this.#pace(begin + ((this.#written - writtenBefore) / this.#options.rate) * 1000);
     }
+  }
+
+  async #rest(paused: () => void): Promise<void> {
+    this.#onPaused = undefined;
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+      paused();
+    });
   }
 
   #batch(): Arg[][] {
@@ -136,7 +165,7 @@ export class Writer {
   /** Waits until `time` (of performance.now()); stop() ends the wait. */
   #pace(time: number): Promise<void> {
     const ms = time - performance.now();
-    if (ms < 1 || this.#stopping) return Promise.resolve();
+    if (ms < 1 || this.#stopping || this.#onPaused !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisCluster } from '../support/cluster.ts';
 import { functionsOf } from '../support/cluster-state.ts';
 import type { RedisServer } from '../support/redis-server.ts';
+import { synced } from '../support/synced.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { fill, Rig, serversOf } from './rig.ts';
@@ -26,7 +27,7 @@ describe('a cluster as source', () => {
     const naru = rig.sync(cluster.url);
     const started = await naru.untilEvent('started');
     expect(started.source).toContain('(cluster, 3 masters)');
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.until(3000);
     await writer.stop();
     const progress = await naru.untilEvent('progress', (event) => event.lagBytes === 0, naru.events.length);
@@ -45,7 +46,7 @@ describe('a cluster as source', () => {
     await rig.target.call('FUNCTION', 'FLUSH');
     const writer = await ClusterWriter.start(cluster, 2);
     const naru = rig.sync(cluster.url);
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [first, second] = await cluster.masters();
     await cluster.failover((await cluster.replicasOf(first as NonNullable<typeof first>))[0] as never);
     await writer.until(1000);

@@ -5,6 +5,7 @@ import { keySlot } from '../../src/net/topology/slot.ts';
 import { type ClusterNode, RedisCluster } from '../support/cluster.ts';
 import { functionsOf } from '../support/cluster-state.ts';
 import { fill } from '../support/fill.ts';
+import { synced } from '../support/synced.ts';
 import { until } from '../support/until.ts';
 import { ownersOf, TargetRig } from './target-rig.ts';
 
@@ -43,7 +44,7 @@ describe('a cluster as target', () => {
     const { rig, cluster } = await rigged({ masters: 3 });
     const writer = await rig.writer({ seed: 21 });
     const naru = rig.sync('--big-key-size', '64KiB');
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.until(5000);
     await writer.stop();
     // Over several slots, and large: copied at once, and one node has several of them.
@@ -60,7 +61,7 @@ describe('a cluster as target', () => {
     const { rig, cluster } = await rigged({ masters: 3 });
     const writer = await rig.writer({ seed: 22 });
     const naru = rig.sync();
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
     const half = [1, 2, 3, 700].map((slot) => cluster.moveSlot(slot, first, second));
     for (const moving of half) {
@@ -91,7 +92,7 @@ describe('a cluster as target', () => {
     const { rig, cluster } = await rigged({ masters: 3, nodeTimeoutMs: 15_000 });
     const writer = await rig.writer({ seed: 23 });
     const naru = rig.sync();
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     for (const node of [...cluster.nodes, ...cluster.nodes]) {
       await cutWriters(node);
       await writer.until(500);
@@ -117,7 +118,7 @@ describe('a cluster as target', () => {
     const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
     const writer = await rig.writer({ seed: 24 });
     const naru = rig.sync();
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
     await cluster.failover((await cluster.replicasOf(first))[0] as ClusterNode);
     await writer.until(1000);
@@ -131,7 +132,7 @@ describe('a cluster as target', () => {
     const { rig, cluster } = await rigged({ masters: 3, replicas: 1 });
     const writer = await rig.writer({ seed: 27 });
     const naru = rig.sync();
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [first] = (await cluster.masters()) as [ClusterNode];
     const [heir] = (await cluster.replicasOf(first)) as [ClusterNode];
     const position = async (): Promise<number> =>
@@ -203,7 +204,7 @@ describe('a cluster as target', () => {
     await cluster.reshard(50, first, second);
     await cutWriters(first);
     await cluster.killMaster(third);
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.stop();
     await rig.endsEqual(naru, await ownersOf(cluster));
   });
@@ -253,7 +254,7 @@ describe('a cluster as target', () => {
     });
     const writer = await rig.writer({ seed: 26 });
     const naru = rig.sync();
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
     const added = await cluster.addNode();
     await cluster.reshard(40, first, added);

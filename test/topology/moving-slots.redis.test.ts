@@ -1,6 +1,7 @@
 /** Slots that move between the nodes of a source while it is copied and followed. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisCluster } from '../support/cluster.ts';
+import { synced } from '../support/synced.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { fill, Rig, serversOf } from './rig.ts';
 
@@ -27,7 +28,7 @@ describe('slots that move at the source', () => {
     const naru = rig.sync(cluster.url, '--parallel-snapshots', '1');
     await naru.untilEvent('started');
     await cluster.reshard(300, a, b);
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await cluster.reshard(300, b, c);
     await writer.until(500);
     await writer.stop();
@@ -42,7 +43,7 @@ describe('slots that move at the source', () => {
     const writer = await ClusterWriter.start(cluster, 4);
     await writer.until(500);
     const naru = rig.sync(cluster.url);
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     const added = await cluster.addNode();
     const [first, last] = (await cluster.masters()) as [never, never];
     await added.server.call('FUNCTION', 'LOAD', 'REPLACE', ClusterWriter.library);

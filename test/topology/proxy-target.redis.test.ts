@@ -4,6 +4,7 @@ import { PROXY_COMMANDS } from '../../src/engine/proxy.ts';
 import { fill } from '../support/fill.ts';
 import { hasNutcracker, Nutcracker } from '../support/nutcracker.ts';
 import { RespClient } from '../support/resp-client.ts';
+import { synced } from '../support/synced.ts';
 import { TargetRig } from './target-rig.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -52,7 +53,7 @@ describe.skipIf(!hasNutcracker())(name, () => {
     const { rig, proxy } = await rigged();
     const writer = await rig.writer({ seed: 31, rate: 2000 });
     const naru = rig.sync('--to-topology', 'proxy', '--lossy', '--big-key-size', '64KiB');
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.until(3000);
     await writer.stop();
     const { recopied } = await rig.endsEqual(naru, proxy.servers);
@@ -64,7 +65,7 @@ describe.skipIf(!hasNutcracker())(name, () => {
     const [first] = proxy.servers;
     const writer = await rig.writer({ seed: 32, rate: 1000 });
     const naru = rig.sync('--to-topology', 'proxy', '--lossy');
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await proxy.kill();
     await writer.until(500);
     await proxy.launch();

@@ -14,6 +14,7 @@ import type { RedisServer } from '../support/redis-server.ts';
 import type { Arg } from '../support/resp-client.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
 import { cachedServers } from '../support/servers.ts';
+import { synced } from '../support/synced.ts';
 import { until } from '../support/until.ts';
 import { ClusterWriter } from './cluster-writer.ts';
 import { ownersOf, TargetRig } from './target-rig.ts';
@@ -47,7 +48,7 @@ describe('a cluster of another size', () => {
     stops.push(async () => {
       if (naru.exit === undefined) await naru.stop('SIGKILL');
     });
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.stop();
     const sources = await ownersOf(source);
     const state = await stateOf(sources);
@@ -115,7 +116,7 @@ describe('a group with sentinels as target', () => {
     await master.kill();
     await replica.kill('SIGCONT');
     await until('the failover', () => replica.isMaster());
-    await naru.untilEvent('synced');
+    await synced(naru, writer);
     await writer.until(1000);
     await writer.stop();
     await rig.acknowledged(naru);
