@@ -183,7 +183,7 @@ describe('TLS', () => {
     const secure = await RedisServer.start({ tls: files });
     const wrongTls = openClient(parseEndpoint(`rediss://127.0.0.1:${plain.port}`), {
       ...OPTIONS,
-      timeoutMs: 500,
+      timeoutMs: 2000,
     });
     await expect(wrongTls).rejects.toMatchObject({ code: 'TLS_FAILED' });
     const wrongPlain = openClient(parseEndpoint(`redis://127.0.0.1:${secure.port}`), OPTIONS);

@@ -77,9 +77,9 @@ describe('what is kept', () => {
 
   it('takes linear time for an expression that others backtrack on', () => {
     const rules = new Rules([rule({ regex: ['^(a+)+$'], action: 'drop' })]);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(decide(rules, `${'a'.repeat(50_000)}b`)).toBe(KEEP);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
   });
 
   it('is decided for commands apart', () => {

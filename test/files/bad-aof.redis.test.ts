@@ -12,12 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decode, restore } from '../../src/index.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { Naru } from '../support/naru.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
-import { fixture, linesOf, type Ran, runNaru, spawnNaru } from './run.ts';
+import { fixture, linesOf, runNaru, spawnNaru } from './run.ts';
 
 const temp = makeTempDir();
 let target: RedisServer;
@@ -30,19 +32,13 @@ afterAll(async () => {
   temp.remove();
 });
 
-const restore = (from: string): Promise<Ran> =>
-  runNaru(['restore', '--from', from, '--to', target.url, '--json']);
-
-/** `restore` and `decode` end with this error, and exit code. */
-async function bothRefuse(path: string, code: string, exit: number, message: RegExp): Promise<void> {
-  const restored = await restore(path);
-  expect(linesOf(restored).at(-1)).toMatchObject({ event: 'error', code, side: 'source' });
-  expect(restored.stderr).toMatch(message);
-  expect(restored.code).toBe(exit);
-  const decoded = await runNaru(['decode', path]);
-  expect(decoded.stderr).toMatch(new RegExp(`^error ${code}: `));
-  expect(decoded.stderr).toMatch(message);
-  expect(decoded.code).toBe(exit);
+/** `restore` and `decode` end with this error, which has this exit code. */
+async function bothRefuse(path: string, code: string, exitCode: number, message: RegExp): Promise<void> {
+  const refused = { code, exitCode, message: expect.stringMatching(message), place: { side: 'source' } };
+  await expect(restore({ from: path, to: target.url }).result).rejects.toMatchObject(refused);
+  await expect(
+    decode({ file: path, format: 'commands', to: new PassThrough().resume() }),
+  ).rejects.toMatchObject(refused);
 }
 
 const SET = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n';
@@ -69,7 +65,7 @@ describe('an AOF that promises terabytes', () => {
   it('is refused at once', async () => {
     const path = join(temp.path, 'promise.aof');
     writeFileSync(path, `${SET}*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$9999999999999\r\nxx`);
-    const restored = await restore(path);
+    const restored = await runNaru(['restore', '--from', path, '--to', target.url, '--json']);
     expect(linesOf(restored).at(-1)).toMatchObject({ code: 'BAD_FORMAT', node: path, offset: 27 });
     expect(restored.stderr).toContain('a command of more than 1 GiB at offset 27');
     expect(restored.code).toBe(1);

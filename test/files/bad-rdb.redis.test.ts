@@ -119,12 +119,12 @@ describe('an RDB that both refuse', () => {
 
   it.each(cases)('it %s', async (_name, bytes, code, offset) => {
     const path = file(bytes);
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const error of [await decodes(path), await restores(path)]) {
       expect(error).toMatchObject({ code, place: { side: 'source', node: path, offset } });
       expect(error?.message).toContain(path);
     }
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(5000);
   });
 
   it('it is cut, wherever that is', async () => {
@@ -200,11 +200,10 @@ describe('an RDB that promises what it does not hold', () => {
       ['decode', path],
       ['restore', '--from', path, '--to', target.url, '--on-conflict', 'overwrite'],
     ]) {
-      const started = performance.now();
       const naru = await Naru.run(args);
       expect(naru.exit?.code).toBe(1);
       expect(naru.stderr).toMatch(/^error FILE_TRUNCATED: .* at offset \d+/);
-      expect(performance.now() - started).toBeLessThan(5000);
+      expect(naru.cpuMs).toBeLessThan(5000);
       expect(naru.peakRssBytes).toBeLessThan(128 * MIB);
     }
   });

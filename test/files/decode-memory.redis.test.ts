@@ -15,14 +15,14 @@ const PIECE_BYTES = 8 * MIB;
 
 let server: RedisServer;
 
-/** Many small keys, strings just below and above what is held, random and compressible, one of 128 MiB, and collections. */
+/** Many small keys, strings just below and above what is held, random and compressible, one of 96 MiB, and collections. */
 beforeAll(async () => {
   server = await RedisServer.start();
-  await fillStrings(server, 700_000, 60);
-  await fill(server, 20_000, { databases: 1 });
+  await fillStrings(server, 300_000, 60);
+  await fill(server, 8000, { databases: 1 });
   const random = new Random(1).bytes(PIECE_BYTES);
   const words = Buffer.alloc(PIECE_BYTES, 'the same words again, ');
-  for (let i = 0; i < 16; i++) {
+  for (let i = 0; i < 12; i++) {
     await server.call('APPEND', 'large', random);
     await server.call('APPEND', 'large words', words);
     await server.call('SET', `random:${i}`, random.subarray(0, MIB - 64 * i));

@@ -152,9 +152,9 @@ describe('naru dump', () => {
 describe('naru dump that fails', () => {
   async function midway(args: string[] = []): Promise<{ naru: Naru; source: RedisServer; dir: string }> {
     // So slow that a run is in the midst of it.
-    const config = { 'rdb-key-save-delay': '20', 'repl-diskless-sync': 'yes', rdbcompression: 'no' };
+    const config = { 'rdb-key-save-delay': '1000', 'repl-diskless-sync': 'yes', rdbcompression: 'no' };
     const source = await started(RedisServer.start({ config }));
-    await fillStrings(source, 50_000, 1000);
+    await fillStrings(source, 20_000, 1000);
     const dir = folder();
     const to = join(dir, 'a.rdb');
     const naru = Naru.start([

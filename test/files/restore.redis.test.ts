@@ -110,7 +110,7 @@ describe('naru restore of an RDB', () => {
 
   it('tells of its progress', async () => {
     const source = await started(RedisServer.start());
-    await fill(source, 60_000);
+    await fill(source, 20_000);
     await source.call('SAVE');
     const target = await started(RedisServer.start());
     const ran = await restore(join(source.dir, 'dump.rdb'), target, ['--progress-interval', '20ms']);
@@ -293,10 +293,10 @@ describe('naru restore that is cut short', () => {
   /** A run that is in the midst of its file. */
   async function midway(): Promise<{ target: RedisServer; naru: Naru }> {
     const source = await started(RedisServer.start());
-    await fillStrings(source, 400_000, 100);
+    await fillStrings(source, 50_000, 100);
     await source.call('SAVE');
     const target = await started(RedisServer.start());
-    const args = ['--json', '--progress-interval', '1ms', '--in-flight', '1KiB', '--give-up-after', '1ms'];
+    const args = ['--json', '--progress-interval', '5ms', '--rate-keys', '1000', '--give-up-after', '1ms'];
     const from = join(source.dir, 'dump.rdb');
     const naru = Naru.start(['restore', '--from', from, '--to', url(target), ...args]);
     await naru.untilEvent('progress', ({ keys }) => keys > 0);

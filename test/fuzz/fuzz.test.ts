@@ -21,7 +21,7 @@ describe('random input is read or refused, the same however it is cut', () => {
   ])('%s', (_name, fuzz) => {
     const before = process.memoryUsage.rss();
     const { runs, refused } = fuzz(SECONDS);
-    expect(runs).toBeGreaterThan(200);
+    expect(runs).toBeGreaterThan(20);
     expect(refused).toBeGreaterThan(0);
     expect(refused).toBeLessThan(runs);
     expect(process.memoryUsage.rss() - before).toBeLessThan(400 * 1024 * 1024);

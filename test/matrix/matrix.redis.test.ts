@@ -26,8 +26,8 @@ describe('a live migration', () => {
       `from ${from} to ${to}${lossy ? ', as far as it can hold the data' : ''}`,
       async () => {
         const outcome = await runPair(source as CachedServer, target as CachedServer, {
-          keys: 1500,
-          commands: 4000,
+          keys: 1000,
+          commands: 2500,
         });
         expect(outcome).toMatchObject({ lossy, wrong: [] });
       },

@@ -28,7 +28,7 @@ describe('the connection to the target breaks again and again', () => {
   it('in the stream: every write is done once', async () => {
     rig = await Rig.start();
     const random = new Random(3);
-    await fill(rig.source, 2000);
+    await fill(rig.source, 1000);
     const counted = tally();
     const writer = new Writer(rig.source, { seed: 5, rate: 6000, extra: counted.extra });
     await writer.start();
@@ -55,7 +55,7 @@ describe('the connection to the target breaks again and again', () => {
   ])('in the full copy, %s: every key is whole, nothing is left over', async (_, args) => {
     rig = await Rig.start();
     const random = new Random(2);
-    await fill(rig.source, 40_000);
+    await fill(rig.source, 15_000);
     await fillBig(rig.source, 150_000);
     const counted = tally();
     // The first ones come by bytes alone: the copy may be over before this process sees that it has begun.
@@ -85,7 +85,7 @@ describe('the connection from the source breaks again and again', () => {
   it('goes on with a partial resync', async () => {
     rig = await Rig.start();
     const random = new Random(3);
-    await fill(rig.source, 2000);
+    await fill(rig.source, 1000);
     const counted = tally();
     const writer = new Writer(rig.source, { seed: 7, rate: 6000, extra: counted.extra });
     await writer.start();
@@ -102,7 +102,7 @@ describe('the connection from the source breaks again and again', () => {
   it('both sides at once', async () => {
     rig = await Rig.start();
     const random = new Random(4);
-    await fill(rig.source, 2000);
+    await fill(rig.source, 1000);
     const counted = tally();
     const writer = new Writer(rig.source, { seed: 8, rate: 6000, extra: counted.extra });
     await writer.start();

@@ -52,7 +52,7 @@ describe('rules for files, and for keys that are scanned', () => {
     await applyModel(source, expected, (key) =>
       form === 'aof' && key.type === 'zset' ? { db: key.db === 0 ? 5 : key.db } : model(key),
     );
-    expect(await compare(expected, target, { ttlToleranceMs: form === 'rdb' ? 0 : 1000 })).toEqual([]);
+    expect(await compare(expected, target, { ttlToleranceMs: form === 'rdb' ? 0 : 10_000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
   });
 
@@ -63,7 +63,7 @@ describe('rules for files, and for keys that are scanned', () => {
     expect(naru.exit?.code, naru.stdout + naru.stderr).toBe(0);
     await expected.call('FLUSHALL');
     await applyModel(source, expected, model);
-    expect(await compare(expected, target, { ttlToleranceMs: 1000 })).toEqual([]);
+    expect(await compare(expected, target, { ttlToleranceMs: 10_000 })).toEqual([]);
     expect(naru.eventsOf('rules')[0]?.rules.length).toBeGreaterThan(1);
   });
 

@@ -141,7 +141,7 @@ describe('scan from a proxy', () => {
     await naru.untilEvent('progress', ({ phase }) => phase === 'scan');
     source.dropClients();
     expect(await naru.exited, naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
-    expect(source.clients - clients).toBeGreaterThan(5);
+    expect(source.clients - clients).toBeGreaterThan(2);
     await isEqualBehind(shardsOf(target));
   });
 
@@ -162,13 +162,18 @@ describe('scan from a proxy', () => {
   });
 
   it('walks a shard again whose process was replaced behind the proxy, and knows the keys that it has read', async () => {
-    Object.assign(source.options, { plainScan: false, runIds: ['first', 'second'] });
+    Object.assign(source.options, { plainScan: false });
+    const { commands } = source;
+    // In the midst of the first walk: each key takes three commands.
+    Object.defineProperty(source.options, 'runIds', {
+      get: () => [source.commands < commands + 300 ? 'first' : 'another', 'second'],
+      configurable: true,
+      enumerable: true,
+    });
     const naru = Naru.start([
       ...['scan', '--from', source.url, '--to', target.url, '--dir', dir, '--json', '--on-conflict', 'fail'],
-      ...['--from-topology', 'proxy', '--count', '50', '--rate-keys', '500', '--progress-interval', '20ms'],
+      ...['--from-topology', 'proxy', '--count', '50'],
     ]);
-    await naru.untilEvent('progress', ({ keys }) => keys > 50);
-    source.options.runIds = ['another', 'second'];
     expect(await naru.exited, naru.stdout.slice(-2000)).toEqual({ code: 0, signal: null });
     expect(naru.eventsOf('warning').map(({ code }) => code)).toContain('SCAN_BEGUN_ANEW');
     const [done] = naru.eventsOf('done');

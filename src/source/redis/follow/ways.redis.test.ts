@@ -110,7 +110,7 @@ describe.each(cachedServers())('$name', ({ name: version, binary }) => {
       !commands.some(([name]) => name === 'SWAPDB' || name === 'FLUSHDB');
     let changes = 0;
     let before = await stateOf();
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 15; round++) {
       await settled();
       const writer = new Writer(server, { seed: round, batch: 20, databases: DATABASES, keep });
       await writer.start();
@@ -136,7 +136,7 @@ describe.each(cachedServers())('$name', ({ name: version, binary }) => {
       for (const { unsure } of told) expect(unsure).toEqual([]);
       before = after;
     }
-    expect(changes).toBeGreaterThan(200);
+    expect(changes).toBeGreaterThan(100);
   });
 
   it('takes keys of any bytes', async () => {
@@ -243,7 +243,7 @@ describe('caughtUp', () => {
 
   it.each(cachedServers())('comes behind all that was changed before: $name', async ({ name, binary }) => {
     const threads = name === 'redis-6.0' ? '1' : '3';
-    const keysOfEach = name === 'redis-7.0' ? 12_500 : 2_500;
+    const keysOfEach = name === 'redis-7.0' ? 6_000 : 2_000;
     server = await RedisServer.start({
       binary,
       config: { 'notify-keyspace-events': 'KA', 'io-threads': threads },
