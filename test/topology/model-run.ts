@@ -158,5 +158,9 @@ async function arrived(naru: Naru, source: Side): Promise<void> {
       return calm > 5;
     },
     120_000,
-  );
+  ).catch((error: Error) => {
+    const told = naru.events.filter(({ event }) => event !== 'progress').slice(-20);
+    const last = naru.eventsOf('progress').slice(-2);
+    throw new Error(`${error.message}: ${JSON.stringify([...told, ...last])}`, { cause: error });
+  });
 }
