@@ -46,6 +46,9 @@ export interface AssemblyInput {
   protectTarget: boolean;
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
   target: TargetListener;
+  /** The source can not be asked for values now; and it has answered again. */
+  onUnanswered(error: NaruError, delayMs: number): void;
+  onAnswered(): void;
   /** where the stream is to be had; see LinkOptions */
   stream(): Promise<Endpoint>;
   /** of the source */
@@ -261,7 +264,8 @@ function makeRecopier(
     replid: () => link.replid,
     giveUpAfterMs: options.giveUpAfter,
     signal: input.signal,
-    onRetry: input.link.onRetry,
+    onRetry: input.onUnanswered,
+    onAnswered: input.onAnswered,
     isLost: () => cluster?.isLost() === true,
   });
   return new Recopier({

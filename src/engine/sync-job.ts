@@ -200,6 +200,8 @@ export class SyncJob {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
         onFailure: (error) => this.#transfer.targetFailed(error),
       },
+      onUnanswered: (error, delayMs) => this.#transfer.unanswered(error, delayMs),
+      onAnswered: () => this.#transfer.answered(),
       stream: () => this.#host.stream(),
       asker: this.#asker,
       pace: this.#host.pace,

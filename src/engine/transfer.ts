@@ -25,6 +25,7 @@ export class Transfer {
   stopping = false;
   /** what the link waits for */
   waiting: string | undefined;
+  #unanswered: string | undefined;
   readonly #options: TargetOptions;
   readonly #host: TransferHost;
 
@@ -63,6 +64,16 @@ export class Transfer {
     const side = error.place.side ?? 'link';
     this.waiting = `${side} lost, trying again in ${delayMs} ms: ${error.message}`;
     this.#host.emit(errorEvent(error, true));
+  }
+
+  /** The source can not be asked, which its stream may know nothing of. */
+  unanswered(error: NaruError, delayMs: number): void {
+    this.retrying(error, delayMs);
+    this.#unanswered = this.waiting;
+  }
+
+  answered(): void {
+    if (this.waiting === this.#unanswered) this.waiting = undefined;
   }
 
   /** Has the target opened again that was lost. Rejects with NaruError. */

@@ -53,6 +53,7 @@ function make(options: Partial<PositionedReaderOptions> = {}, login = ''): Posit
     giveUpAfterMs: 60_000,
     signal: new AbortController().signal,
     onRetry: (error) => retries.push(error),
+    onAnswered: () => {},
     ...options,
   });
 }
@@ -177,9 +178,13 @@ describe('a source that can not be asked', () => {
   it('speaks of another history for a while: it is asked until it is that of the stream', async () => {
     await source.call('SET', 'k', 7);
     const answers = ['f'.repeat(40), 'f'.repeat(40), replid];
-    const reader = make({ replid: () => answers.shift() as string });
-    expect(numberIn((await reader.read([place('k')])).values[0]?.payload)).toBe(7);
-    expect(retries.map(({ code }) => code)).toEqual(['LINK_LOST', 'LINK_LOST']);
+    let answered = 0;
+    const reader = make({ replid: () => answers.shift() ?? replid, onAnswered: () => answered++ });
+    for (let turn = 0; turn < 2; turn++) {
+      expect(numberIn((await reader.read([place('k')])).values[0]?.payload)).toBe(7);
+      expect(retries.map(({ code }) => code)).toEqual(['LINK_LOST', 'LINK_LOST']);
+      expect(answered).toBe(1);
+    }
   });
 
   it('speaks of another history for ever: that ends it', async () => {

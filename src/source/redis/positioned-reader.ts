@@ -18,6 +18,8 @@ export interface PositionedReaderOptions {
   giveUpAfterMs: number;
   signal: AbortSignal;
   onRetry(error: NaruError, delayMs: number): void;
+  /** It has answered behind that. */
+  onAnswered(): void;
 }
 
 /** A key, and what stood there. */
@@ -55,14 +57,15 @@ export class PositionedReader {
   }
 
   async read(keys: readonly { db: number; key: Buffer }[]): Promise<PositionedReading> {
-    const { signal, onRetry } = this.#options;
-    for (;;) {
+    const { signal, onRetry, onAnswered } = this.#options;
+    for (let failed = false; ; failed = true) {
       if (this.#options.isLost()) return { values: keys.map(() => undefined), offset: 0 };
       let failure: NaruError;
       try {
         const reading = await this.#askCluster(keys);
         if (reading !== undefined) {
           this.#outage.over();
+          if (failed) onAnswered();
           return reading;
         }
         failure = this.#error('LINK_LOST', 'The source is failing over');
