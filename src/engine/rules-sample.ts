@@ -1,5 +1,5 @@
 /** What rules make of a source, seen on some of its keys; nothing is written anywhere. */
-import { compileRules } from '../config/rules-of-options.ts';
+import { loadRules } from '../config/rules-of-options.ts';
 import type { ResolvedSyncOptions } from '../config/sync-options.ts';
 import { NaruError } from '../errors/errors.ts';
 import { printable } from '../errors/printable.ts';
@@ -44,7 +44,7 @@ export async function sampleRules(
   size: number,
   signal: AbortSignal,
 ): Promise<RulesSample> {
-  const rules = compileRules(options);
+  const rules = await loadRules(options);
   if (rules === undefined) {
     throw new NaruError(
       'USAGE',
@@ -75,11 +75,13 @@ class Sampler {
 
   constructor(rules: Rules) {
     this.#rules = rules;
-    const names = [...rules.specs.map(({ name }) => name), 'no rule keeps it'];
+    const { names, transform } = rules.counters;
     this.result = {
       keys: 0,
       kept: none(),
-      rules: names.map((rule) => ({ rule, drops: none(), renames: none(), expires: none() })),
+      rules: names
+        .slice(0, rules.transform === undefined ? transform : names.length)
+        .map((rule) => ({ rule, drops: none(), renames: none(), expires: none() })),
       merged: none(),
     };
   }
@@ -117,15 +119,11 @@ class Sampler {
     const { result } = this;
     result.keys++;
     const place = placeOf(db, key);
-    const rule = this.#rules.decide(
-      db,
-      key,
-      0,
-      key.length,
-      TYPE_NAMES.find((each) => each === type) ?? ('module' as TypeName),
-    );
-    if (rule >= 0) {
-      add(result.rules[rule]?.drops, place);
+    const typeName: TypeName = TYPE_NAMES.find((each) => each === type) ?? 'module';
+    const rule = this.#rules.decide(db, key, 0, key.length, typeName);
+    const dropped = rule >= 0 ? rule : this.#transformed(db, key, typeName, ttlMs, place);
+    if (dropped >= 0) {
+      add(result.rules[dropped]?.drops, place);
       return;
     }
     const renamed = this.#ruleOf('renamed', () => this.#rules.rename(db, key, 0, key.length));
@@ -137,6 +135,20 @@ class Sampler {
     const other = this.#names.get(there);
     if (other !== undefined) add(result.merged, `${other} and ${place} -> ${there}`);
     this.#names.set(there, place);
+  }
+
+  /** The place of the transform among the rules where it leaves the key out, else -1. */
+  #transformed(db: number, key: Buffer, type: TypeName, ttlMs: number, place: string): number {
+    const { transform, counters } = this.#rules;
+    if (!transform?.ofEntries) return -1;
+    const at = ttlMs < 0 ? -1 : Date.now() + ttlMs;
+    const wanted = transform.entry(db, key, type, at);
+    if (Number.isNaN(wanted)) return counters.transform;
+    if (wanted !== at) {
+      const text = wanted < 0 ? 'does not expire' : new Date(wanted).toISOString();
+      add(this.result.rules[counters.transform]?.expires, `${place}: ${text}`);
+    }
+    return -1;
   }
 
   #expiry(db: number, key: Buffer, ttlMs: number, place: string): void {
@@ -151,7 +163,7 @@ class Sampler {
   #ruleOf<T>(what: 'renamed' | 'ttl', question: () => T): { rule: number; value: T } {
     const counts = (): number[] => {
       const list = new Map(this.#rules.counters.list.map((each) => [each.rule, each[what]]));
-      return this.#rules.specs.map(({ name }) => list.get(name) ?? 0);
+      return this.#rules.counters.names.map((name) => list.get(name) ?? 0);
     };
     const before = counts();
     const value = question();

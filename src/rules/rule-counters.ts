@@ -11,24 +11,30 @@ export interface RuleCount {
 
 /** Dropped because no rule that keeps matched. */
 const UNMATCHED = 'no rule keeps it';
+/** What the functions of --transform have done. */
+const TRANSFORM = 'transform';
 
 /** Counts what each rule of a table has done. */
 export class RuleCounters {
-  readonly #names: readonly string[];
+  /** of the rules, then of what no rule keeps, then of the transform */
+  readonly names: readonly string[];
   readonly #dropped: Float64Array;
   readonly #renamed: Float64Array;
   readonly #ttl: Float64Array;
   #paused = false;
+  /** the place of the transform among the rules */
+  readonly transform: number;
   /** commands of which some keys were kept and others not */
   cut = 0;
   /** keys of the full copy that took the place of another key of it, since both have one name now */
   merged = 0;
 
   constructor(specs: readonly RuleSpec[]) {
-    this.#names = [...specs.map(({ name }) => name), UNMATCHED];
-    this.#dropped = new Float64Array(this.#names.length);
-    this.#renamed = new Float64Array(this.#names.length);
-    this.#ttl = new Float64Array(this.#names.length);
+    this.names = [...specs.map(({ name }) => name), UNMATCHED, TRANSFORM];
+    this.transform = specs.length + 1;
+    this.#dropped = new Float64Array(this.names.length);
+    this.#renamed = new Float64Array(this.names.length);
+    this.#ttl = new Float64Array(this.names.length);
   }
 
   dropped(rule: number): void {
@@ -57,7 +63,7 @@ export class RuleCounters {
 
   /** Those that have done anything. */
   get list(): RuleCount[] {
-    return this.#names
+    return this.names
       .map((rule, i) => ({
         rule,
         dropped: this.#dropped[i] as number,

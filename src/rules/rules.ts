@@ -152,7 +152,15 @@ export class Rules {
       this.counters.renamed(change.index);
       return name;
     }
-    return this.transform?.renames ? this.transform.rename(buf.subarray(start, end), db) : undefined;
+    if (!this.transform?.renames) return undefined;
+    const name = this.transform.rename(buf.subarray(start, end), db);
+    if (name !== undefined) this.counters.renamed(this.counters.transform);
+    return name;
+  }
+
+  /** The transform has left out what it was asked about last. What it failed at is counted as `rejected`. */
+  transformDropped(): void {
+    if (this.transform?.failed === false) this.counters.dropped(this.counters.transform);
   }
 
   mapDb(db: number): number {

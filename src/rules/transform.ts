@@ -109,6 +109,8 @@ export class Transform {
   #key: Buffer = Buffer.alloc(0);
   /** entries and commands at which a function failed, and that were left out */
   rejected = 0;
+  /** a function failed at what was asked last */
+  failed = false;
 
   constructor(module: TransformModule, skipErrors: boolean) {
     this.#module = module;
@@ -177,6 +179,7 @@ export class Transform {
     } catch (error) {
       if (!this.#skipErrors || !(error as NaruError).message.includes(FAILED)) throw error;
       this.rejected++;
+      this.failed = true;
       return rejected;
     }
   }
@@ -201,6 +204,7 @@ export class Transform {
   #called<T>(name: string, key: Buffer, call: () => T): T {
     this.#name = name;
     this.#key = key;
+    this.failed = false;
     try {
       if (this.#isWatched) return call();
       pending = call;

@@ -102,6 +102,23 @@ describe('a transform', () => {
     expect(await target.call('DBSIZE')).toBe(0);
   });
 
+  it('counts what it leaves out and changes; `naru rules test` shows it, and writes nothing', async () => {
+    const [source, target] = [await start(), await start()];
+    await source.call('MSET', 'drop:1', 1, 'keep:1', 1, 'drop:2', 1, 'soon', 1);
+    const code = `export const entry = ({ key }) =>
+        key.includes('drop') ? false : key.includes('soon') ? { expireAtMs: Date.now() + 1e7 } : true;
+      export const rename = (key) => (key.includes('keep') ? 'kept' : undefined);`;
+    const naru = sync(source, target, code, ['--until-synced']);
+    expect((await naru.exited).code, naru.stderr).toBe(0);
+    const done = { rule: 'transform', dropped: 2, renamed: 1, ttl: 1 };
+    expect(naru.eventsOf('rules').at(-1)?.rules).toEqual([done]);
+    const path = join(temp.path, `rules-${count}.mjs`);
+    const tried = await Naru.run(['rules', 'test', '--from', source.url, '--transform', path]);
+    expect(tried.stdout).toMatch(
+      /rule transform: drops 2\n.*rule transform: renames 1\n.*changes the expiry of 1\n/s,
+    );
+  });
+
   it('that fails at some entries leaves those out and counts them, where that is wished', async () => {
     const [source, target] = [await start(), await start()];
     await source.call('MSET', 'bad:1', 1, 'good:1', 1, 'bad:2', 1);

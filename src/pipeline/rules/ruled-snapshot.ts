@@ -92,9 +92,11 @@ export class RuledSnapshot extends PassingSink {
     const type = typeName(entry.type, this.#flavour);
     const at = transform.entry(db, keyBuf.subarray(keyStart, keyEnd), type, expireAtMs);
     if (Number.isNaN(at)) {
+      this.#rules.transformDropped();
       this.#replaced(entry);
       return false;
     }
+    if (at !== expireAtMs) this.#rules.counters.ttlChanged(this.#rules.counters.transform);
     entry.expireAtMs = at;
     return true;
   }

@@ -195,6 +195,7 @@ export class RuledStream implements StreamSink {
     const args = Array.from({ length: command.argc }, (_, i) => command.arg(i));
     const own = transform.command(this.#stream.db, args);
     if (own === undefined) {
+      this.#rules.transformDropped();
       this.#stream.leave(command);
       return;
     }

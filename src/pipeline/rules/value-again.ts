@@ -23,7 +23,11 @@ export function valueAgain(rules: Rules, db: number, key: Buffer, value: KeyValu
   const at = rules.changesTtls ? rules.expiry(db, key, 0, key.length, expireAtMs, Date.now()) : expireAtMs;
   const { transform } = rules;
   const wanted = transform?.ofEntries ? transform.entry(db, key, typeOf(payload), at) : at;
-  if (Number.isNaN(wanted)) return { payload: undefined, expireAtMs: -1 };
+  if (Number.isNaN(wanted)) {
+    rules.transformDropped();
+    return { payload: undefined, expireAtMs: -1 };
+  }
+  if (wanted !== at) rules.counters.ttlChanged(rules.counters.transform);
   return wanted === expireAtMs ? value : { payload, expireAtMs: wanted };
 }
 
