@@ -12,9 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { buildWhenStale } from '../../scripts/build.ts';
 import type { SyncEvent } from '../../src/engine/events.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SCRIPTED = fileURLToPath(new URL('./scripted-main.ts', import.meta.url));
 const ENDPOINTS = ['--from', 'redis://127.0.0.1:1', '--to', 'redis://127.0.0.1:2'];
 
@@ -24,8 +25,10 @@ afterEach(() => {
 });
 
 function start(main: string, args: readonly string[], env: Record<string, string> = {}) {
+  buildWhenStale();
   const { PATH } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { env: { PATH, ...env } });
+  const loader = main.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  const child = spawn(process.execPath, [...loader, main, ...args], { env: { PATH, ...env } });
   children.push(child);
   return child;
 }

@@ -93,7 +93,7 @@ describe('of RedisShake 4', () => {
   it('a scan_reader that follows keyspace events, to a group with sentinels', async () => {
     const source = await start(RedisServer.start({ config: { 'notify-keyspace-events': 'KA' } }));
     await fill(source, 300, { databases: 6 });
-    const group = await start(SentinelGroup.start({ replicas: 1 }));
+    const group = await start(SentinelGroup.start({ replicas: 1, downAfterMs: 60_000 }));
     const [sentinel] = group.sentinels as [(typeof group.sentinels)[0]];
     const path = config('scan-ksn.toml', {
       '10.0.0.1:6379': place(source),
@@ -140,7 +140,7 @@ describe('of RedisShake 4', () => {
 
 describe('of RedisShake 1 and 2', () => {
   it('sync from sentinels to a cluster, with filters', async () => {
-    const group = await start(SentinelGroup.start({ replicas: 1 }));
+    const group = await start(SentinelGroup.start({ replicas: 1, downAfterMs: 60_000 }));
     const source = await group.master();
     await fill(source, 300, { databases: 6 });
     await source.call('MSET', 'tmp:1', 'v', 'cache:1', 'w', 'kept', 'x');

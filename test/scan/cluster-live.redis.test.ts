@@ -51,7 +51,9 @@ it('by tracking, into one server', async () => {
     differences(await stateOf(await masters(source)), await stateOf([server]), 2000);
   // By what is told alone: at the end everything is compared.
   await until('both to be equal', async () => (await found()).length === 0).catch(async (error: Error) => {
-    throw new Error(`${error.message}: ${(await found()).join('\n')}\n${naru.stdout.slice(-3000)}`, { cause: error });
+    throw new Error(`${error.message}: ${(await found()).join('\n')}\n${naru.stdout.slice(-3000)}`, {
+      cause: error,
+    });
   });
   expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000) + naru.stderr).toMatchObject({ code: 0 });
   expect(await found()).toEqual([]);

@@ -57,7 +57,8 @@ export class Naru {
   private constructor(args: readonly string[], options: NaruOptions) {
     const child = spawn(process.execPath, [...(options.node ?? []), options.main ?? main, ...args], {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      // On a busy machine what was received may take longer to apply than ten seconds.
+      env: { NARU_DRAIN_TIMEOUT: '120s', ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

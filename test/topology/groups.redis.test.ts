@@ -145,7 +145,7 @@ describe('a cluster', () => {
     });
     await naru.untilEvent('synced');
     await watching;
-    expect(most).toBe(1);
+    expect(most).toBeLessThan(2);
     await rig.endsEqual(naru, masters);
   });
 

@@ -10,6 +10,7 @@ import { differences, stateOf } from '../support/cluster-state.ts';
 import { compare } from '../support/compare.ts';
 import { fill } from '../support/fill.ts';
 import { Naru } from '../support/naru.ts';
+import { FaultProxy, HoldAfterBytes } from '../support/proxy.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { Arg } from '../support/resp-client.ts';
 import { SentinelGroup } from '../support/sentinel.ts';
@@ -93,13 +94,17 @@ describe('a group with sentinels as target', () => {
     const group = await SentinelGroup.start({ replicas: 1 });
     stops.push(() => group.stop());
     const early = when === 'in the full copy';
-    const rig = await TargetRig.start(() => group.url, early ? { 'rdb-key-save-delay': '3000' } : {});
+    const rig = await TargetRig.start(() => group.url);
     stops.push(() => rig.stop());
+    const proxy = await FaultProxy.start(rig.source);
+    stops.push(() => proxy.stop());
     await fill(rig.source, 1500, { seed: 3 });
     const large = early ? 200 : 0;
     for (let i = 0; i < large; i++) await rig.source.call('SET', `large:${i}`, randomBytes(65_536));
+    // Of 13 MB.
+    if (early) proxy.use(HoldAfterBytes(2_000_000, 'to-client'));
     // So little memory that what the replica lacks is kept for its sake alone.
-    const naru = rig.sync('--spool-memory', '256KiB');
+    const naru = rig.sync('--from', proxy.url, '--spool-memory', '256KiB');
     const keys = (): number => Number(naru.eventsOf('progress').at(-1)?.keys ?? 0);
     if (early) await until('keys in the target', async () => keys() > 100);
     else await naru.untilEvent('synced');
@@ -109,12 +114,14 @@ describe('a group with sentinels as target', () => {
     const master = await group.master();
     const [replica] = group.servers.filter((server) => server !== master) as [RedisServer];
     await replica.kill('SIGSTOP');
+    if (early) proxy.use(HoldAfterBytes(9_000_000, 'to-client'));
     // What the master has sent arrives when the replica goes on: it has to be more than sockets hold.
     const lacks = early ? 6_000_000 : 400_000;
     await until('writes that only the master has', async () => (await lacking(master)) > lacks);
     if (!early) await rig.acknowledged(naru);
     await master.kill();
     await replica.kill('SIGCONT');
+    proxy.use(undefined);
     await until('the failover', () => replica.isMaster());
     await synced(naru, writer);
     await writer.until(1000);
