@@ -12,6 +12,8 @@ export interface Summary extends Result {
   median: Copied;
   /** the median's time as a multiple of the yardstick's in the same run: REPLICAOF's, for decoding that of redis-check-rdb, for a scan the reading alone, for rules a run without any */
   ratio?: number;
+  /** the same of the CPU time of the tool, where the yardstick is a tool */
+  cpuRatio?: number;
 }
 
 const YARDSTICKS: readonly string[] = ['REPLICAOF', 'redis-check-rdb', 'SCAN + DUMP only', 'naru, no rules'];
@@ -43,7 +45,10 @@ export function summarize(results: readonly Result[]): Summary[] {
       ({ part, data, contestant }) =>
         part === summary.part && data === summary.data && YARDSTICKS.includes(contestant),
     );
-    if (yardstick) summary.ratio = summary.median.ms / yardstick.median.ms;
+    if (yardstick === undefined) continue;
+    summary.ratio = summary.median.ms / yardstick.median.ms;
+    const [own, its] = [summary.median.cpuMs, yardstick.median.cpuMs];
+    if (own !== undefined && its !== undefined && its > 0) summary.cpuRatio = own / its;
   }
   return summaries;
 }
@@ -53,14 +58,15 @@ const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : `$
 /** Medians as a table: one line for each contestant and data set. */
 export function table(summaries: readonly Summary[]): string {
   const rows = [
-    ['', '', 'time', 'x yardstick', 'process', 'CPU', 'peak memory', 'source CPU', 'keys/s'],
-    ...summaries.map(({ data, contestant, median: middle, ratio }) => [
+    ['', '', 'time', 'x yardstick', 'process', 'CPU', 'x its CPU', 'peak memory', 'source CPU', 'keys/s'],
+    ...summaries.map(({ data, contestant, median: middle, ratio, cpuRatio }) => [
       data,
       contestant,
       seconds(middle.ms),
       ratio === undefined ? '-' : ratio.toFixed(2),
       seconds(middle.processMs),
       seconds(middle.cpuMs),
+      cpuRatio === undefined ? '-' : cpuRatio.toFixed(2),
       middle.peakRssBytes === undefined ? '-' : bytesText(middle.peakRssBytes),
       seconds(middle.sourceCpuMs),
       String(middle.keysPerSecond ?? '-'),

@@ -15,8 +15,8 @@ const STRING_BYTES = 100;
 
 export const WITHOUT_RULES = 'naru, no rules';
 
-/** Of these the target is what the source is. */
-const IN_STREAM = 2;
+/** The source's own keys and names come there: the end can be seen, and compared. */
+const COMPARED = 2;
 
 export async function benchRules(
   rounds: number,
@@ -26,7 +26,10 @@ export async function benchRules(
 ): Promise<Result[]> {
   const temp = makeTempDir('naru-bench-rules-');
   const transform = `${temp.path}/rules.mjs`;
-  writeFileSync(transform, 'export const entry = ({ key }) => key.length > 0;\n');
+  writeFileSync(
+    transform,
+    'export const entry = ({ key }) => key.length > 0;\nexport const command = ({ name }) => name !== "PUBLISH";\n',
+  );
   const plain =
     before === undefined ? [] : [naruWith('naru, before', [], { main: `${before}/dist/cli/main.js` })];
   const all = [
@@ -34,13 +37,21 @@ export async function benchRules(
     naruWith(WITHOUT_RULES, []),
     naruWith('naru, prefix filter', ['--exclude-prefix', 'session:']),
     naruWith('naru, regex rename', ['--rename-regex', '/^(\\w+):(\\d+)$/$1.$2/']),
-    naruWith('naru, database map', ['--db-map', '0=1']),
     naruWith('naru, transform', ['--transform', transform]),
+    naruWith('naru, database map', ['--db-map', '0=1']),
   ];
+  // The marker of the end has to be found in its database.
+  const streams = all.slice(0, -1);
+  const compared = plain.length + COMPARED;
   try {
     const copies = await copyAll(wanted(all, only), rounds, scale, tell);
-    const equal = all.slice(0, plain.length + IN_STREAM);
-    const drains = await drainAll(wanted(equal, only), rounds, scale, tell);
+    const drains = await drainAll(
+      wanted(streams, only),
+      rounds,
+      scale,
+      tell,
+      wanted(all.slice(0, compared), only),
+    );
     return [...copies, ...drains];
   } finally {
     temp.remove();
@@ -52,6 +63,7 @@ type Rounds = (
   rounds: number,
   scale: number,
   tell: (text: string) => void,
+  compared?: readonly Follows[],
 ) => Promise<Result[]>;
 type Follows = ReturnType<typeof naruWith>;
 
@@ -77,11 +89,12 @@ const copyAll: Rounds = async (contestants, rounds, scale, tell) => {
   }
 };
 
-const drainAll: Rounds = async (contestants, rounds, scale, tell) => {
+const drainAll: Rounds = async (contestants, rounds, scale, tell, compared) => {
   const results = resultsOf(contestants, 'drain of SETs, under rules');
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { name, follow }] of inTurns(contestants, round)) {
-      const drained = await drainOnce(name, follow, COMMANDS * scale);
+    for (const [i, contestant] of inTurns(contestants, round)) {
+      const { name, follow } = contestant;
+      const drained = await drainOnce(name, follow, COMMANDS * scale, compared?.includes(contestant));
       results[i]?.rounds.push(drained);
       tell(`drain, round ${round + 1}: ${name} ${(drained.ms / 1000).toFixed(2)} s, CPU ${drained.cpuMs} ms`);
     }
