@@ -91,7 +91,7 @@ function group(random: Random): Arg[][] {
   return [['SELECT', db], ...commands];
 }
 
-describe('a flush of the source, under rules', { timeout: 120_000 }, () => {
+describe('a flush of the source, under rules', { timeout: 240_000 }, () => {
   const temp = makeTempDir();
   let source: RedisServer;
   let target: RedisServer;
@@ -157,7 +157,7 @@ describe('a flush of the source, under rules', { timeout: 120_000 }, () => {
           const replica = (await source.info('replication')).get('slave0') ?? '';
           return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
         },
-        90_000,
+        180_000,
       );
       expect((await naru.stop()).code, naru.stdout + naru.stderr).toBe(0);
     } finally {

@@ -53,7 +53,7 @@ const name = hasNutcracker()
   ? 'a proxy under rules'
   : 'a proxy under rules (skipped: there is no nutcracker)';
 
-describe.skipIf(!hasNutcracker())(name, { timeout: 120_000 }, () => {
+describe.skipIf(!hasNutcracker())(name, { timeout: 240_000 }, () => {
   const temp = makeTempDir();
   const runs: Naru[] = [];
   let source: RedisServer;
@@ -120,7 +120,7 @@ describe.skipIf(!hasNutcracker())(name, { timeout: 120_000 }, () => {
         const replica = (await source.info('replication')).get('slave0') ?? '';
         return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
       },
-      60_000,
+      180_000,
     );
     await naru.stop();
     await endsRight(naru);
