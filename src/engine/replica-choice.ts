@@ -32,8 +32,8 @@ export async function chooseReplica(
   return undefined;
 }
 
-/** Undefined: it can't be asked, or is cut off from its master (redis/src/server.c, genRedisInfoString). */
-async function askOffset(endpoint: Endpoint, options: AskOptions): Promise<number | undefined> {
+/** The offset of the newest write that a server has. Undefined: it can't be asked, or is cut off from its master (redis/src/server.c, genRedisInfoString). */
+export async function askOffset(endpoint: Endpoint, options: AskOptions): Promise<number | undefined> {
   try {
     const info = await visit(endpoint, options, async (client) =>
       parseInfo(String(await client.call('INFO', 'replication'))),

@@ -16,7 +16,7 @@ let rdb: string;
 
 beforeAll(async () => {
   source = await aofServer({ 'aof-use-rdb-preamble': 'no' });
-  await fill(source, 1000, { seed: 8 });
+  await fill(source, 500, { seed: 8 });
   await source.pipeline([
     ['SELECT', 0],
     ['SET', 'in:text', 'v', 'PXAT', 4e12],
@@ -28,7 +28,7 @@ beforeAll(async () => {
     ['SAVE'],
   ]);
   rdb = join(source.dir, 'dump.rdb');
-}, 60_000);
+});
 afterAll(async () => {
   await source?.stop();
   temp.remove();
@@ -52,7 +52,7 @@ export const command = ({ name, args }) =>
 
 const keysOf = (ran: Ran): Line[] => linesOf(ran).filter((line) => line.key !== undefined);
 
-describe('naru decode --transform', { timeout: 60_000 }, () => {
+describe('naru decode --transform', () => {
   it('shows as JSON what the functions leave', async () => {
     const [plain, ran] = [await runNaru(['decode', rdb]), await decode(rdb, CODE)];
     expect([ran.code, ran.stderr]).toEqual([0, '']);
@@ -63,7 +63,7 @@ describe('naru decode --transform', { timeout: 60_000 }, () => {
         return isOurs ? { ...line, key: String(line.key).replace('in:', 'new:') } : line;
       });
     expect(keysOf(ran)).toEqual(expected);
-    expect(expected.length).toBeGreaterThan(500);
+    expect(expected.length).toBeGreaterThan(200);
     expect(expected.map(({ key }) => key)).toContain('new:large');
   });
 

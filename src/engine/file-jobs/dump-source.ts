@@ -4,23 +4,33 @@ import { delay } from '../../net/backoff.ts';
 import type { Topology } from '../../net/topology/topology.ts';
 import type { Endpoint } from '../../net/url.ts';
 import type { Warn } from '../precheck.ts';
-import { SourceNodes, type SourcePlace } from '../source-nodes.ts';
+import { askOffset } from '../replica-choice.ts';
+import { questionOf, SourceNodes, type SourcePlace } from '../source-nodes.ts';
 
 /** While slots are on their way between the source's nodes, they are looked at so often. */
 const MOVING_MS = 500;
+/** A replica that is behind is asked so often. */
+const BEHIND_MS = 100;
 
 /**
  * The servers that a dump asks for their full copies. Each copy is as of a moment of its own, so that a key whose slot is moved meanwhile could be
  * in two of them or in none: a dump begins with all slots at rest, and holds only if they are where they were at its end.
  */
 export class DumpSource {
+  readonly #options: ResolvedDumpOptions;
   readonly #nodes: SourceNodes;
   readonly #signal: AbortSignal;
   readonly #owners: ReadonlyMap<SourcePlace, ReadonlySet<number>>;
   readonly #begun: Topology;
   readonly places: readonly SourcePlace[];
 
-  private constructor(nodes: SourceNodes, begun: Topology, signal: AbortSignal) {
+  private constructor(
+    options: ResolvedDumpOptions,
+    nodes: SourceNodes,
+    begun: Topology,
+    signal: AbortSignal,
+  ) {
+    this.#options = options;
     this.#nodes = nodes;
     this.#begun = begun;
     this.#signal = signal;
@@ -37,7 +47,7 @@ export class DumpSource {
     }
     const listener = { onChanged: () => {}, onMoved: () => {}, onWarning: warn };
     const nodes = await SourceNodes.find(options, listener, signal);
-    return new DumpSource(nodes, await atRest(nodes, warn, signal), signal);
+    return new DumpSource(options, nodes, await atRest(nodes, warn, signal), signal);
   }
 
   get isCluster(): boolean {
@@ -50,8 +60,22 @@ export class DumpSource {
     return this.isCluster && slots !== undefined ? (slot) => slots.has(slot) : undefined;
   }
 
-  endpoint(place: SourcePlace): Promise<Endpoint> {
-    return this.#nodes.stream(place);
+  /** Where to ask for its copy. */
+  async endpoint(place: SourcePlace): Promise<Endpoint> {
+    const endpoint = await this.#nodes.stream(place);
+    if (this.isCluster && this.#options.preferReplica) await this.#catchesUp(endpoint, place);
+    return endpoint;
+  }
+
+  /** A replica may be behind the moment at which all slots were at rest. One that can't be asked will say so when it is asked for its copy. */
+  async #catchesUp(replica: Endpoint, place: SourcePlace): Promise<void> {
+    const asking = questionOf(this.#options, this.#signal);
+    const newest = (await askOffset(await this.#nodes.questions(place), asking)) ?? 0;
+    for (;;) {
+      const offset = (await askOffset(replica, asking)) ?? newest;
+      if (offset >= newest) return;
+      await delay(BEHIND_MS, this.#signal);
+    }
   }
 
   /** All copies have come. Rejects with SLOTS_MOVED where they may not belong together. */
