@@ -60,6 +60,8 @@ export class FileLink implements StreamSink {
   #stopped = false;
   #writtenAtMs: number | undefined;
   #isUntimed = false;
+  /** path -> ms since 1970 */
+  readonly #changed = new Map<string, number>();
 
   constructor(options: FileLinkOptions, listener: FileLinkListener) {
     this.#options = options;
@@ -126,8 +128,14 @@ export class FileLink implements StreamSink {
     if (told !== undefined) return told;
     if (!this.#isUntimed) this.#listener.onUntimed();
     this.#isUntimed = true;
-    const { path } = this.#places.at(offset) ?? { path: STDIN };
-    return path === STDIN ? Date.now() : Math.floor(statSync(path).mtimeMs);
+    return this.#changedAtMs(this.#places.at(offset)?.path ?? STDIN);
+  }
+
+  #changedAtMs(path: string): number {
+    if (path === STDIN) return Date.now();
+    const known = this.#changed.get(path) ?? Math.floor(statSync(path).mtimeMs);
+    this.#changed.set(path, known);
+    return known;
   }
 
   // ---- what the file holds
