@@ -252,7 +252,7 @@ describe('naru restore of an AOF into a cluster', () => {
     }
     await source.pipeline(commands);
     await source.pipeline([['MULTI'], ['INCR', '{tag1}:0:n'], ['INCR', '{tag2}:0:n'], ['EXEC']]);
-    const args = ['--in-flight', '1KiB', '--progress-interval', '5ms', '--rate-keys', '30000'];
+    const args = ['--in-flight', '1KiB', '--progress-interval', '5ms', '--rate-keys', '10000'];
     const naru = started(source.dir, cluster.url, ...args);
     const [first, second] = (await cluster.masters()) as [ClusterNode, ClusterNode];
     const tags = Array.from({ length: 30 }, (_, i) => Buffer.from(`tag${i}`));

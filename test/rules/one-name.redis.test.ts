@@ -74,7 +74,7 @@ async function payloads(server: RedisServer, nameOf: Case['name']): Promise<Map<
   return found;
 }
 
-describe('rules that make one key of two', { timeout: 240_000 }, () => {
+describe('rules that make one key of two', () => {
   const temp = makeTempDir();
   let source: RedisServer;
   let target: RedisServer;
@@ -125,15 +125,11 @@ describe('rules that make one key of two', { timeout: 240_000 }, () => {
       }
       there.close();
       const offset = Number((await source.info('replication')).get('master_repl_offset'));
-      await until(
-        'everything to be acknowledged',
-        async () => {
-          if (naru.exit !== undefined) throw new Error(naru.stdout + naru.stderr);
-          const replica = (await source.info('replication')).get('slave0') ?? '';
-          return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
-        },
-        180_000,
-      );
+      await until('everything to be acknowledged', async () => {
+        if (naru.exit !== undefined) throw new Error(naru.stdout + naru.stderr);
+        const replica = (await source.info('replication')).get('slave0') ?? '';
+        return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
+      });
       expect((await naru.stop()).code, naru.stdout + naru.stderr).toBe(0);
       expect(await compare(expected, target, { ttlToleranceMs: 5000 })).toEqual([]);
     } finally {

@@ -2,12 +2,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { acknowledged } from '../support/acknowledged.ts';
 import { makeTempDir } from '../support/cleanup.ts';
 import { differences, stateOf } from '../support/cluster-state.ts';
 import { Naru } from '../support/naru.ts';
 import { hasNutcracker, Nutcracker } from '../support/nutcracker.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { until } from '../support/until.ts';
+import { synced } from '../support/synced.ts';
 import { Writer } from '../support/writers.ts';
 import { applyModel, type Model } from './model.ts';
 
@@ -53,7 +54,7 @@ const name = hasNutcracker()
   ? 'a proxy under rules'
   : 'a proxy under rules (skipped: there is no nutcracker)';
 
-describe.skipIf(!hasNutcracker())(name, { timeout: 240_000 }, () => {
+describe.skipIf(!hasNutcracker())(name, () => {
   const temp = makeTempDir();
   const runs: Naru[] = [];
   let source: RedisServer;
@@ -106,22 +107,14 @@ describe.skipIf(!hasNutcracker())(name, { timeout: 240_000 }, () => {
   it('sync leaves what they make of the source, also where the proxy is lost on the way', async () => {
     const writes = await writer(21);
     const naru = run('sync', '--progress-interval', '50ms');
-    await naru.untilEvent('synced');
+    await synced(naru, writes);
     await writes.until(2000);
     await proxy.kill();
     await writes.until(2000);
     await proxy.launch();
     await writes.until(3000);
     await writes.stop();
-    const offset = Number((await source.info('replication')).get('master_repl_offset'));
-    await until(
-      'everything to be acknowledged',
-      async () => {
-        const replica = (await source.info('replication')).get('slave0') ?? '';
-        return Number(/offset=(\d+)/.exec(replica)?.[1] ?? -1) >= offset;
-      },
-      180_000,
-    );
+    await acknowledged(naru, source);
     await naru.stop();
     await endsRight(naru);
     expect(naru.eventsOf('done')[0]?.recopied).toBeGreaterThan(0);
@@ -135,7 +128,7 @@ describe.skipIf(!hasNutcracker())(name, { timeout: 240_000 }, () => {
   it('a scan that follows changes does so too, but for what is removed and not told', async () => {
     const writes = await writer(23);
     const naru = run('scan', '--live');
-    await naru.untilEvent('synced');
+    await synced(naru, writes);
     await writes.until(3000);
     await writes.stop();
     await naru.stop();

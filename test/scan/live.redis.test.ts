@@ -181,4 +181,4 @@ it('function libraries that the source removes are removed, and those of the tar
   await source.call('FUNCTION', 'FLUSH');
   expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
   expect(await libraries()).toEqual(['own']);
-}, 90_000);
+});

@@ -16,7 +16,7 @@ beforeAll(async () => {
   source = await RedisServer.start({ config: { 'notify-keyspace-events': 'KA' } });
   cluster = await RedisCluster.start({ masters: 2 });
   server = await RedisServer.start();
-}, 60_000);
+});
 afterAll(async () => {
   await source?.stop();
   await cluster?.stop();
