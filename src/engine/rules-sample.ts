@@ -90,10 +90,11 @@ class Sampler {
   async server(client: RespClient, upTo: number): Promise<void> {
     try {
       const { keyspace } = await readFacts(client);
-      const dbs = [...keyspace].filter(([, count]) => count > 0);
+      // The small ones first: what they leave of their share goes to the others.
+      const dbs = [...keyspace].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
       const before = this.result.keys;
       for (const [i, [db]] of dbs.entries()) {
-        if (db !== 0) await ask(client, 'SELECT', db);
+        if (db !== 0 || i > 0) await ask(client, 'SELECT', db);
         await this.#database(client, db, before + Math.ceil(((upTo - before) * (i + 1)) / dbs.length));
       }
     } finally {

@@ -105,6 +105,8 @@ describe('a transform', () => {
   it('counts what it leaves out and changes; `naru rules test` shows it, and writes nothing', async () => {
     const [source, target] = [await start(), await start()];
     await source.call('MSET', 'drop:1', 1, 'keep:1', 1, 'drop:2', 1, 'soon', 1);
+    await source.call('SELECT', 1);
+    await source.call('SET', 'other', 1);
     const code = `export const entry = ({ key }) =>
         key.includes('drop') ? false : key.includes('soon') ? { expireAtMs: Date.now() + 1e7 } : true;
       export const rename = (key) => (key.includes('keep') ? 'kept' : undefined);`;
@@ -113,7 +115,16 @@ describe('a transform', () => {
     const done = { rule: 'transform', dropped: 2, renamed: 1, ttl: 1 };
     expect(naru.eventsOf('rules').at(-1)?.rules).toEqual([done]);
     const path = join(temp.path, `rules-${count}.mjs`);
-    const tried = await Naru.run(['rules', 'test', '--from', source.url, '--transform', path]);
+    const tried = await Naru.run([
+      'rules',
+      'test',
+      '--from',
+      source.url,
+      '--transform',
+      path,
+      '--sample',
+      '5',
+    ]);
     expect(tried.stdout).toMatch(
       /rule transform: drops 2\n.*rule transform: renames 1\n.*changes the expiry of 1\n/s,
     );
