@@ -8,6 +8,10 @@ const run = promisify(execFile);
 
 export const SLOTS = 16384;
 const NODE_TIMEOUT_MS = 1500;
+/** Where nobody could take over, a node that a busy machine holds up is not to be taken for one that has failed. */
+const CALM_NODE_TIMEOUT_MS = 15_000;
+/** Looks at the nodes after which those that do not know each other by then are introduced once more: a second or two. */
+const LOOKS_PER_MEETING = 200;
 const KEYS_A_STEP = 100;
 
 export interface ClusterOptions {
@@ -125,9 +129,8 @@ export class RedisCluster {
   /** A master without slots, or a replica of `master`; resolves when every node knows it. */
   async addNode(master?: ClusterNode): Promise<ClusterNode> {
     const node = await this.#startNode();
-    const first = this.nodes.find(({ server }) => server.running) as ClusterNode;
     this.nodes.push(node);
-    await meet(node, first);
+    for (const other of this.#alive()) if (other !== node) await meet(node, other);
     await this.#allKnow(this.#alive().length);
     if (master !== undefined) await this.#replicate(node, master);
     return node;
@@ -182,10 +185,9 @@ export class RedisCluster {
     const count = masters * (1 + replicas);
     // One by one: each takes its two ports before the next looks for free ones.
     for (let n = 0; n < count; n++) this.nodes.push(await this.#startNode());
-    const [first, ...others] = this.nodes as [ClusterNode, ...ClusterNode[]];
     for (const [index, node] of this.nodes.entries())
       await node.server.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
-    for (const node of others) await meet(node, first);
+    await this.#meetAll();
     for (let n = 0; n < masters; n++) {
       const slots = rangeOf(n, masters).filter((slot) => slot < SLOTS - uncovered);
       if (slots.length > 0) await this.nodes[n]?.server.call('CLUSTER', 'ADDSLOTS', ...slots);
@@ -206,7 +208,9 @@ export class RedisCluster {
   }
 
   async #startNode(): Promise<ClusterNode> {
-    const { binary, config, tls, nodeTimeoutMs = NODE_TIMEOUT_MS } = this.#options;
+    const { binary, config, tls, replicas = 0 } = this.#options;
+    const calm = replicas > 0 ? NODE_TIMEOUT_MS : CALM_NODE_TIMEOUT_MS;
+    const { nodeTimeoutMs = calm } = this.#options;
     const options: RedisServerOptions = {
       ...(binary !== undefined && { binary }),
       ...(tls !== undefined && { tls }),
@@ -262,13 +266,23 @@ export class RedisCluster {
   }
 
   async #allKnow(count: number): Promise<void> {
+    let looks = 0;
     await until('the nodes to know each other', async () => {
+      // A greeting that is not returned in time is forgotten.
+      if (++looks % LOOKS_PER_MEETING === 0) await this.#meetAll();
       const views = await Promise.all(this.#alive().map(nodeLines));
       return views.every(
         (lines) =>
           lines.filter(({ flags, connected }) => connected && !flags.includes('handshake')).length >= count,
       );
     });
+  }
+
+  /** Each one and all others: what they hear of each other takes seconds to go round. */
+  async #meetAll(): Promise<void> {
+    const alive = this.#alive();
+    for (const [index, node] of alive.entries())
+      for (const other of alive.slice(0, index)) await meet(node, other);
   }
 
   #alive(): ClusterNode[] {

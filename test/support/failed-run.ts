@@ -22,7 +22,8 @@ export function startSync(
     ['sync', '--from', source, '--to', target, '--json', '--dir', temp.path, ...args],
     options,
   );
-  void naru.exited.finally(() => temp.remove());
+  // What can not be removed now is at the end of this process.
+  naru.exited.then(() => temp.remove()).catch(() => {});
   return naru;
 }
 
