@@ -59,7 +59,7 @@ export async function checkDatabases(
 }
 
 /** The same where somebody is connected already. */
-export async function refuseMissing(client: RespClient, rules: Rules): Promise<void> {
+async function refuseMissing(client: RespClient, rules: Rules): Promise<void> {
   for (const [from, db] of rules.mappedDbs) {
     // It is always there.
     if (db === 0) continue;

@@ -26,7 +26,7 @@ export function ruledSink(sink: AofSink, rules: Rules): AofSink {
 }
 
 /** The sink's own methods, but for entries and their database. */
-export function renamedEntries(sink: RdbSink, rules: Rules): RdbSink {
+function renamedEntries(sink: RdbSink, rules: Rules): RdbSink {
   return {
     header: (version, flavour) => sink.header(version, flavour),
     aux: (name, value) => sink.aux(name, value),
