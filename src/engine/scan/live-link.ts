@@ -109,6 +109,23 @@ export class LiveLink {
     return [...this.#databases];
   }
 
+  /** Nobody tells what changes. */
+  get byPasses(): boolean {
+    return this.#follower.way === 'passes';
+  }
+
+  /** No key waits to be read; where nobody tells what changes, none may have changed that a comparing pass has not found. */
+  get isQuiet(): boolean {
+    return this.dirty.size === 0 && !(this.byPasses && this.#unsureSince !== undefined);
+  }
+
+  /** Another node has read some of this one's keys until now: where nobody tells of their coming, all are compared. */
+  gained(): void {
+    if (!this.byPasses) return;
+    this.#unsure(this.#begunMs);
+    this.#woken.wake();
+  }
+
   /** Keys (latin1) that have to be read again, and since when; `db` undefined: in all databases. */
   put(db: number | undefined, keys: ReadonlyMap<string, number>): void {
     for (const each of db === undefined ? this.#databases : [db]) this.dirty.put(each, keys);
@@ -143,14 +160,15 @@ export class LiveLink {
 
   /** Goes on until `stop`; then all that had changed by then is in the spool. Rejects with NaruError. */
   async run(): Promise<void> {
-    if (this.#follower.way === 'passes') this.#unsure();
+    if (this.byPasses) this.#unsure();
     this.#lookForSync();
     while (!this.#stopping.signal.aborted) await this.#round();
     await this.#caughtUp();
-    await this.#host.compare(Date.now());
+    await this.#compare(Date.now());
     await this.#caughtUp();
     do {
       await this.#readDirty();
+      if (this.byPasses && this.#unsureSince !== undefined) await this.#compare(this.#unsureSince);
     } while (this.#failure === undefined && !(await this.#host.mayEnd()));
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -168,7 +186,7 @@ export class LiveLink {
       await this.#compare(this.#unsureSince);
     } else if (this.dirty.size > 0 || this.#host.held > 0) {
       await this.#readDirty();
-    } else if (this.#follower.way === 'passes' && this.#syncMark !== undefined) {
+    } else if (this.byPasses && this.#syncMark !== undefined) {
       await delay(PASS_EVERY_MS, this.#stopping.signal).catch(() => {});
       this.#unsure();
     } else {

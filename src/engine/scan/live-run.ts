@@ -10,11 +10,14 @@ import { Libraries } from './libraries.ts';
 import { SharedNames } from './shared-names.ts';
 import { type SlotReader, SlotReaders } from './slot-readers.ts';
 import { Sweeper } from './sweeper.ts';
+import { SLOTS_MOVING } from './walk-rounds.ts';
 
 /** A link, as far as the others have to do with it. */
 export interface LiveMember extends SlotReader {
-  /** No key waits to be read, and none will for what the link itself has removed. */
+  /** No key waits to be read, and none will for what the link itself has removed; where nobody tells what changes, no slot has come since all keys were compared. */
   readonly isQuiet: boolean;
+  /** Nobody tells what changes at its node. */
+  readonly byPasses: boolean;
   /** The databases of its node that held keys at any time. */
   readonly databases: readonly number[];
 }
@@ -49,6 +52,7 @@ export class LiveRun {
   readonly #sweeper: Sweeper;
   readonly #readers: SlotReaders | undefined;
   readonly #signal: AbortSignal;
+  readonly #warn: LiveRunOptions['warn'];
   readonly #atEnd = new Set<LiveMember>();
   #over = false;
 
@@ -57,6 +61,7 @@ export class LiveRun {
     this.#members = members;
     this.#sweeper = sweeper;
     this.#signal = signal;
+    this.#warn = run.warn;
     const file = path.join(options.dir, `${fileName(name)}.prints`);
     this.#prints = new Fingerprints({ path: file, ...(keysExpected !== undefined && { keysExpected }) });
     const { rules } = sweeper;
@@ -120,11 +125,24 @@ export class LiveRun {
   /** A link has read all that it was told: resolves to whether all others have too, else it has to look once more. Rejects when the run ends. */
   async mayEnd(member: LiveMember): Promise<boolean> {
     this.#atEnd.add(member);
-    const isQuiet = this.elsewhereSince === undefined && this.#members.every((each) => each.isQuiet);
-    this.#over ||= isQuiet && this.#atEnd.size === this.#members.length;
+    if (!this.#over && this.#isQuiet && (await this.#slotsAreAtRest())) this.#over ||= this.#isQuiet;
     if (!this.#over) await delay(END_MS, this.#signal);
     this.#atEnd.delete(member);
     return this.#over;
+  }
+
+  get #isQuiet(): boolean {
+    const members = this.#members;
+    const areAtEnd = members.every((each) => each.isQuiet && this.#atEnd.has(each));
+    return areAtEnd && this.elsewhereSince === undefined;
+  }
+
+  /** A key that is moved is told at its new node. Where nobody tells, it may have been here when all keys were compared there. */
+  async #slotsAreAtRest(): Promise<boolean> {
+    if (this.#readers === undefined || !this.#members.some(({ byPasses }) => byPasses)) return true;
+    const areAtRest = await this.#readers.areAtRest();
+    if (!areAtRest) this.#warn('SLOTS_MOVING', SLOTS_MOVING);
+    return areAtRest;
   }
 
   /** `db` undefined: in all databases. */

@@ -329,7 +329,15 @@ export class ScanJob implements LiveMember {
   }
 
   get isQuiet(): boolean {
-    return (this.#live?.dirty.size ?? 0) === 0 && this.#parts?.link.removes !== true;
+    return this.#live?.isQuiet !== false && this.#parts?.link.removes !== true;
+  }
+
+  get byPasses(): boolean {
+    return this.#live?.byPasses === true;
+  }
+
+  gained(): void {
+    this.#live?.gained();
   }
 
   get databases(): readonly number[] {

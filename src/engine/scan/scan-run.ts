@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { ResolvedScanOptions } from '../../config/scan-options.ts';
 import { NaruError } from '../../errors/errors.ts';
-import { delay } from '../../net/backoff.ts';
 import type { Topology } from '../../net/topology/topology.ts';
 import { describeEndpoint } from '../../net/url.ts';
 import { Load } from '../../source/redis/scan/load.ts';
@@ -18,15 +17,13 @@ import { sumOfCounts } from './key-count.ts';
 import { LiveRun } from './live-run.ts';
 import { ScanJob } from './scan-job.ts';
 import { type LinkState, ScanState } from './scan-state.ts';
-import { SlotGains } from './slot-gains.ts';
+import { WalkRounds, type WalkRoundsHost } from './walk-rounds.ts';
 
 interface Link {
   readonly place: SourcePlace;
   readonly job: ScanJob;
 }
 
-/** While slots are on their way between the source's nodes, their keys can't be read for sure: they are looked at so often. */
-const MOVING_MS = 500;
 /** A cluster that is followed is looked at so often: a master that joins says so to nobody. */
 const LOOK_MS = 5000;
 
@@ -46,9 +43,7 @@ export class ScanRun {
   #earlier: ReadonlyMap<string, LinkState> | undefined;
   #nodes!: SourceNodes;
   #target!: Topology;
-  readonly #gains = new SlotGains();
-  /** nodes that have been read, and wait for the others */
-  readonly #walked = new Map<SourcePlace, (again: boolean) => void>();
+  readonly #rounds: WalkRounds;
   #links: Link[] = [];
   #running = new Set<Promise<void>>();
   #failure: NaruError | undefined;
@@ -67,6 +62,7 @@ export class ScanRun {
     this.#pace = new Pace(options.rateKeys, options.rateBytes);
     this.#load = new Load(options.maxLatency);
     this.#state = new ScanState(options, () => this.#places());
+    this.#rounds = new WalkRounds(this.#roundsHost());
   }
 
   /** Reads no more; what the target holds is in the state. */
@@ -161,7 +157,7 @@ export class ScanRun {
 
   #linkAt(place: SourcePlace): Link {
     const { shard } = place;
-    if (shard !== undefined) this.#gains.begin(place, this.#nodes.topology);
+    if (shard !== undefined) this.#rounds.begin(place, this.#nodes.topology);
     const { live, onConflict: policy = this.#earlier && 'overwrite' } = this.#options;
     // A live scan keeps to the policy by itself: it does not read what the target may not lose.
     const onConflict = live && policy !== undefined ? 'overwrite' : policy;
@@ -179,7 +175,7 @@ export class ScanRun {
         endpoint: () => this.#nodes.questions(place),
         masterId: () => shard?.masterId ?? '',
         live: () => this.#live,
-        walked: () => (this.#options.live ? Promise.resolve(false) : this.#arrived(place)),
+        walked: () => (this.#options.live ? Promise.resolve(false) : this.#rounds.arrived(place)),
         emit: (event) => this.#tell(event),
         onSynced: () => this.#oneSynced(link),
       },
@@ -264,49 +260,19 @@ export class ScanRun {
 
   // ---- a cluster that changes
 
-  /**
-   * A node has been read: resolves, once all others have been too, to whether it has to be read again. What came to it since it was begun may not
-   * have been read by either node.
-   */
-  #arrived(place: SourcePlace): Promise<boolean> {
-    if (place.shard === undefined) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#walked.set(place, resolve);
-      if (this.#walked.size === this.#links.length)
-        this.#decide().catch((error: unknown) => this.#fail(toNaruError(error)));
-    });
-  }
-
-  async #decide(): Promise<void> {
-    const topology = await this.#atRest();
-    const added = this.#nodes.newPlaces();
-    let goOn = added.length > 0;
-    for (const [place, resolve] of [...this.#walked]) {
-      const gained = this.#gains.gained(place, topology);
-      if (gained === 0) continue;
-      const text = `${gained} slots came to ${place.node} while it was scanned: its keys are read again.`;
-      if (this.#options.onConflict === 'fail') throw new NaruError('SLOTS_MOVED', text, { side: 'source' });
-      this.#warn('SLOTS_MOVED', text);
-      this.#walked.delete(place);
-      resolve(true);
-      goOn = true;
-    }
-    for (const place of added) await this.#join(place);
-    if (!goOn) for (const resolve of this.#walked.values()) resolve(false);
-  }
-
-  /** While slots are being moved nobody can tell who has their keys. */
-  async #atRest(): Promise<Topology> {
-    let topology = await this.#nodes.refresh();
-    while (topology.moves.length > 0) {
-      this.#warn(
-        'SLOTS_MOVING',
-        'Slots move between the nodes of the source: the end of that is waited for.',
-      );
-      await delay(MOVING_MS, this.#ending.signal);
-      topology = await this.#nodes.refresh();
-    }
-    return topology;
+  #roundsHost(): WalkRoundsHost {
+    const links = (): readonly Link[] => this.#links;
+    return {
+      onConflict: this.#options.onConflict,
+      signal: this.#ending.signal,
+      get count() {
+        return links().length;
+      },
+      nodes: () => this.#nodes,
+      join: (place) => this.#join(place),
+      warn: (code, message) => this.#warn(code, message),
+      onFailure: (error) => this.#fail(toNaruError(error)),
+    };
   }
 
   /** Masters that have got slots and had none. */
@@ -322,6 +288,7 @@ export class ScanRun {
     this.#links.push(link);
     await link.job.check(false);
     this.#begin(link);
+    if (this.#told.has('ending')) link.job.stop();
   }
 
   // ---- telling

@@ -23,6 +23,7 @@ function readerOf(masterId: string, settled: () => Promise<void>, told: string[]
       for (const [key, ms] of keys) told.push(`${masterId} ${db} ${key} ${ms}`);
       return true;
     },
+    gained: () => told.push(`${masterId} gained`),
   };
 }
 
@@ -63,6 +64,7 @@ describe('SlotReaders', () => {
     await vi.waitUntil(() => told.length === 1);
     expect(told).toEqual(['a 0 key 5']);
 
+    expect(await readers.areAtRest()).toBe(false);
     now = topologyOf(1);
     readers.put(0, KEY, 7);
     readers.put(0, KEY, 6);
@@ -71,8 +73,9 @@ describe('SlotReaders', () => {
     expect([strays(readers, a), strays(readers, b)]).toEqual([['key'], ['other', 'key']]);
     expect(told).toHaveLength(1);
     settle();
-    await vi.waitUntil(() => told.length === 2);
-    expect(told[1]).toBe('b 0 key 6');
+    await vi.waitUntil(() => told.length === 3);
+    expect(told.slice(1)).toEqual(['b gained', 'b 0 key 6']);
+    expect(await readers.areAtRest()).toBe(true);
     expect([strays(readers, a), strays(readers, b)]).toEqual([['key'], ['other']]);
     expect([readers.sinceMs, failures]).toEqual([undefined, []]);
   });

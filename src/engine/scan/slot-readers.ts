@@ -11,6 +11,8 @@ export interface SlotReader {
   settled(): Promise<void>;
   /** Has keys of a database (undefined: of all) read again: the key (latin1), and since when it may have changed. False: it is not ready for that. */
   readAgain(db: number | undefined, keys: ReadonlyMap<string, number>): boolean;
+  /** From now on it reads slots that another node has read: what nobody tells of it has to find. */
+  gained(): void;
 }
 
 /** by database: keys, and since when */
@@ -33,6 +35,8 @@ export class SlotReaders {
   /** by slot, by database: the key, and since when */
   readonly #waiting = new Map<number, KeysByDb>();
   #looking = false;
+  /** one at a time: two would not wait for the same readers */
+  #handing: Promise<void> = Promise.resolve();
 
   /** `readers` may become more. `topology`: of the beginning. */
   constructor(
@@ -88,6 +92,19 @@ export class SlotReaders {
       });
   }
 
+  /** Resolves to whether no slot is being moved, and each is read by its owner. Rejects with NaruError. */
+  async areAtRest(): Promise<boolean> {
+    const topology = await this.#refresh();
+    await this.#handOver(topology);
+    return (
+      topology.moves.length === 0 &&
+      topology.owners.every((index, slot) => {
+        const owner = topology.nodes[index];
+        return owner === undefined || owner.id === this.#bySlot[slot]?.masterId;
+      })
+    );
+  }
+
   async #look(): Promise<void> {
     do {
       await this.#handOver(await this.#refresh());
@@ -96,7 +113,13 @@ export class SlotReaders {
     } while (this.#waiting.size > 0);
   }
 
-  async #handOver(topology: Topology): Promise<void> {
+  #handOver(topology: Topology): Promise<void> {
+    const handing = this.#handing.then(() => this.#handOverNow(topology));
+    this.#handing = handing.catch(() => {});
+    return handing;
+  }
+
+  async #handOverNow(topology: Topology): Promise<void> {
     const moving = new Set(topology.moves.map(({ slot }) => slot));
     const before = new Set<SlotReader>();
     const next = new Map<number, SlotReader>();
@@ -111,6 +134,7 @@ export class SlotReaders {
     }
     for (const reader of before) await reader.settled();
     for (const [slot, reader] of next) this.#bySlot[slot] = reader;
+    for (const reader of new Set(next.values())) reader.gained();
   }
 
   /** The key is to be read by whoever reads its slot now. */
