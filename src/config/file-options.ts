@@ -21,7 +21,7 @@ export type ResolvedRestoreOptions = {
   /** files and directories, or `-` */
   from: readonly string[];
 } & TargetOptions &
-  Required<'publish' | 'dir' | 'progressInterval' | 'rateKeys' | 'rateBytes'> &
+  Required<'publish' | 'dir' | 'progressInterval' | 'rateKeys' | 'rateBytes' | 'verifyChecksum'> &
   Optional<'until'>;
 
 export type ResolvedDumpOptions = {

@@ -192,7 +192,7 @@ const common = {
     kind: 'boolean',
     group: 'Output and files',
     doc: 'compare the checksum at the end of an RDB',
-    commands: ['decode'],
+    commands: ['restore', 'decode'],
     default: 'true',
   },
   'spool-memory': {

@@ -47,7 +47,7 @@ export interface AssemblyInput {
   link: Omit<LinkListener, 'onSnapshotEnd'> & { onSnapshotEnd(end: number): void };
   target: TargetListener;
   /** The source can not be asked for values now; and it has answered again. */
-  onUnanswered(error: NaruError, delayMs: number): void;
+  onUnanswered(error: NaruError): void;
   onAnswered(): void;
   /** where the stream is to be had; see LinkOptions */
   stream(): Promise<Endpoint>;

@@ -189,7 +189,7 @@ export class SyncJob {
           parts.recopier?.newHistory(parts.spool.end);
           parts.pump.nudge();
         },
-        onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
+        onRetry: (error) => this.#transfer.retrying(error),
         onReconnected: () => {
           this.#transfer.waiting = undefined;
           parts.heldBack.begin();
@@ -200,7 +200,7 @@ export class SyncJob {
         onAcked: (offset, db, checkpointed) => this.#onAcked(parts, offset, db, checkpointed),
         onFailure: (error) => this.#transfer.targetFailed(error),
       },
-      onUnanswered: (error, delayMs) => this.#transfer.unanswered(error, delayMs),
+      onUnanswered: (error) => this.#transfer.unanswered(error),
       onAnswered: () => this.#transfer.answered(),
       stream: () => this.#host.stream(),
       asker: this.#asker,

@@ -37,7 +37,7 @@ export class Transfer {
         options,
         job: host.node,
         warn: (code, message) => this.warn(code, message),
-        onRetry: (error, delayMs) => this.retrying(error, delayMs),
+        onRetry: (error) => this.retrying(error),
         onWentBack: () => host.onWentBack?.(),
       },
       host.target,
@@ -60,15 +60,15 @@ export class Transfer {
     this.parts?.pump.stop();
   }
 
-  retrying(error: NaruError, delayMs: number): void {
+  retrying(error: NaruError): void {
     const side = error.place.side ?? 'link';
-    this.waiting = `${side} lost, trying again in ${delayMs} ms: ${error.message}`;
+    this.waiting = `${side} lost, trying again: ${error.message}`;
     this.#host.emit(errorEvent(error, true));
   }
 
   /** The source can not be asked, which its stream may know nothing of. */
-  unanswered(error: NaruError, delayMs: number): void {
-    this.retrying(error, delayMs);
+  unanswered(error: NaruError): void {
+    this.retrying(error);
     this.#unanswered = this.waiting;
   }
 

@@ -204,7 +204,7 @@ const table = {
     policy: 'stop',
     exit: 1,
     advice:
-      'The RDB was damaged on its way or at the source: start again; check the memory and disk of the source.',
+      'The RDB was damaged on its way or at the source: start again; check the memory and disk of the source. A file that there is no other of: --no-verify-checksum.',
   },
   FILE_UNREADABLE: { policy: 'stop', exit: 1, advice: 'Check the path, the permissions and the disk.' },
   FILE_UNKNOWN: {

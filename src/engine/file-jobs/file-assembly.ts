@@ -84,7 +84,7 @@ export async function assembleFile(input: FileAssemblyInput): Promise<FileAssemb
   });
   const severalNodes = target.takes !== undefined;
   const link = new FileLink(
-    { source, spool, until: options.until, flat: severalNodes },
+    { source, spool, until: options.until, verifyChecksum: options.verifyChecksum, flat: severalNodes },
     { ...input.link, onSnapshotEnd: (end) => pump.snapshotEnds(end, end) },
   );
   const named = rules && renamedTarget(target, rules, finder, { side, inCluster: false });

@@ -95,8 +95,8 @@ export class LiveReads implements LiveHost {
     this.#node.onSynced();
   }
 
-  onRetry(error: NaruError, delayMs: number): void {
-    this.#node.transfer.retrying(error, delayMs);
+  onRetry(error: NaruError): void {
+    this.#node.transfer.retrying(error);
   }
 
   onReconnected(): void {

@@ -183,7 +183,7 @@ export class ScanJob implements LiveMember {
       told: this.#told,
       endpoint: () => this.#host.endpoint(),
       link: {
-        onRetry: (error, delayMs) => this.#transfer.retrying(error, delayMs),
+        onRetry: (error) => this.#transfer.retrying(error),
         onReconnected: () => {
           this.#transfer.waiting = undefined;
         },

@@ -131,7 +131,7 @@ describe('mergeViews', () => {
     expect(topology?.warnings).toEqual([
       {
         code: 'MIXED_VERSIONS',
-        message: "The cluster's nodes differ in version: 1 of redis 7.0.15, 1 of valkey 8.1.0.",
+        message: "The target cluster's nodes differ in version: 1 of redis 7.0.15, 1 of valkey 8.1.0.",
       },
     ]);
   });

@@ -48,7 +48,7 @@ export function mergeViews(crawl: Crawl, options: MergeOptions): Finding {
       0,
       ...merged.views.flatMap(({ nodes: seen }) => [...seen.values()].map(({ epoch }) => epoch)),
     ),
-    warnings: warningsOf(nodes, crawl),
+    warnings: warningsOf(nodes, crawl, options),
   };
   return { topology, problem: clusterProblem(topology, merged, crawl, options) };
 }
@@ -126,7 +126,11 @@ function mergeMoves({ ids, views, owners }: Merged): SlotMove[] {
   return [...moves.values()].sort((a, b) => a.slot - b.slot);
 }
 
-function warningsOf(nodes: readonly TopologyNode[], { away }: Crawl): TopologyWarning[] {
+function warningsOf(
+  nodes: readonly TopologyNode[],
+  { away }: Crawl,
+  { side }: MergeOptions,
+): TopologyWarning[] {
   const warnings: TopologyWarning[] = [];
   const count = new Map<string, number>();
   for (const { version, flavour } of nodes) {
@@ -138,7 +142,7 @@ function warningsOf(nodes: readonly TopologyNode[], { away }: Crawl): TopologyWa
     const versions = [...count].map(([name, n]) => `${n} of ${name}`).sort();
     warnings.push({
       code: 'MIXED_VERSIONS',
-      message: `The cluster's nodes differ in version: ${versions.join(', ')}.`,
+      message: `The ${side} cluster's nodes differ in version: ${versions.join(', ')}.`,
     });
   }
   for (const { id, announced, slots, role, failed } of nodes) {

@@ -29,11 +29,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is no directory',
 };
 
-/** What a decoder threw, with the name of the file; `validTo` is the offset up to which the file is good, where that is known. */
+/** What a decoder threw, with the name of the file; `validTo` is the offset up to which an AOF is good, where that is known. */
 export function toFileFormatError(error: unknown, path: string, validTo?: number): unknown {
   if (!(error instanceof FormatError)) return error;
   const code = CODES[error.fault] ?? 'BAD_FORMAT';
-  const good = validTo === undefined ? '' : ` (good up to ${validTo})`;
+  const good = validTo ? ` (good up to ${validTo})` : '';
   const type = error.type === undefined || /type/i.test(error.message) ? '' : ` (type ${error.type})`;
   const key = error.key === undefined ? {} : { key: printable(error.key) };
   const place = { side: 'source', node: path, offset: error.offset, ...key } as const;

@@ -28,6 +28,8 @@ export interface FileLinkOptions {
   spool: Spool;
   /** as in AofWalkerOptions */
   until: number | undefined;
+  /** an RDB whose checksum is not that of its bytes is refused */
+  verifyChecksum: boolean;
   /** transactions go without their MULTI and EXEC */
   flat: boolean;
 }
@@ -73,7 +75,7 @@ export class FileLink implements StreamSink {
 
   /** Reads to the end; resolves when all is in the spool. Rejects with NaruError, as decodeFile does. */
   async run(): Promise<DecodedEnd> {
-    const { source, until } = this.#options;
+    const { source, until, verifyChecksum } = this.#options;
     const end = await decodeFile(source, {
       sink: {
         rdb: this.#databases,
@@ -84,6 +86,7 @@ export class FileLink implements StreamSink {
       },
       bigEntryBytes: BIG_ENTRY_BYTES,
       bigCommandBytes: COMMAND_BYTES_MAX,
+      verifyChecksum,
       ...(until === undefined ? {} : { until }),
       rdbBytes: (buf, from, to) => this.#rdbBytes(buf, from, to),
       partBegins: (part) => this.#partBegins(part),

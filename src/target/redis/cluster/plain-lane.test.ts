@@ -49,6 +49,18 @@ describe('PlainLane', () => {
     expect(connection.take()).toEqual(['SELECT 3', 'INCR a', 'INCR b']);
   });
 
+  it('is refused before a command is sent whole: the server takes none of it', () => {
+    const { connection, failures, lane } = made();
+    lane.breathe();
+    connection.answer('-ERR Protocol error: invalid bulk length');
+    expect(failures).toMatchObject([
+      {
+        code: 'TARGET_REJECTED',
+        message: 'The target refused what it was sent: ERR Protocol error: invalid bulk length',
+      },
+    ]);
+  });
+
   it('tells what the node did not do, and goes on', () => {
     const { connection, undone, failures, lane, write } = made();
     write(10, Kind.COMMAND, 'INCR', 'a');

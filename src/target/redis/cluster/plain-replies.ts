@@ -69,15 +69,21 @@ export class PlainReplies implements ReplySink {
 
   error(text: string, depth: number): void {
     if (depth > 1 || (depth === 1 && this.#result < 0)) return;
+    // As in LaneReplies: a server does not wait for the end of a command that it will not take.
+    if (depth === 0 && this.#isAnswered)
+      throw refusal(text, Kind.CONTROL, { side: 'target', node: this.#node }, 'what it was sent');
     const index = depth === 1 ? this.#nextResult() : this.#next();
     if (this.#inFlight.kind(index) === Kind.EXEC) this.#notRun(text, index);
     else this.#undone(text, index);
   }
 
+  get #isAnswered(): boolean {
+    return this.#inFlight.tail === this.#inFlight.head;
+  }
+
   #next(): number {
     const index = this.#inFlight.tail;
-    if (index === this.#inFlight.head)
-      throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
+    if (this.#isAnswered) throw this.#error('INTERNAL', 'The target sent a reply that nothing was asked for');
     this.#inFlight.tail = index + 1;
     return index;
   }
