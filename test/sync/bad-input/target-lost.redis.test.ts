@@ -83,7 +83,7 @@ describe('a target that dies', () => {
 
   it('at SIGTERM is away: says that not everything is there', async () => {
     const { source, target } = await setUp();
-    const naru = start(source, target);
+    const naru = start(source, target, '--drain-timeout', '500ms');
     await naru.untilEvent('synced');
     await target.kill();
     await naru.untilEvent('error', isRetry);
