@@ -187,6 +187,11 @@ export class Pump {
     // After an outage a value may be due where the stream stands.
     if (this.#phase === 'stream') this.#options.stream.settle();
     while (!this.#stopped) {
+      // First of all: the run before may have been stopped while it waited for that, behind the last part of a large entry, say.
+      if (!target.ready) {
+        await this.#unlessStopped(target.whenReady());
+        continue;
+      }
       if (this.#options.stream.flushedAt !== undefined) {
         await this.#flush(this.#options.stream.flushedAt);
         continue;
@@ -203,7 +208,6 @@ export class Pump {
         else transform.watched(() => this.#give(view, offset));
         this.#options.onTaken?.();
         target.breathe(false);
-        if (!target.ready) await this.#unlessStopped(target.whenReady());
         if (pace !== undefined && paced) await this.#paced(pace, view.length);
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();

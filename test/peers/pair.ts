@@ -26,7 +26,7 @@ export class Pair {
   async begin(way: Way, args: readonly string[] = [], to: string = this.target.url): Promise<Naru> {
     const from = way === 'sync' ? this.source.url : join(this.source.dir, 'dump.rdb');
     if (way === 'restore') await this.source.call('SAVE');
-    const own = way === 'sync' ? ['--until-synced', '--dir', this.#temp.path] : [];
+    const own = ['--dir', this.#temp.path, ...(way === 'sync' ? ['--until-synced'] : [])];
     const naru = Naru.start([way, '--from', from, '--to', to, '--json', ...own, ...args]);
     this.#runs.push(naru);
     return naru;
