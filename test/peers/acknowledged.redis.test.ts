@@ -43,16 +43,10 @@ it.each(WAYS)('naru %s does not say that it is done while the last answers are o
   expect(await compare(pair.source, pair.target)).toEqual([]);
 });
 
-it('naru restore fails when the connection is lost before the last answers', async () => {
-  const { naru } = await begunWithoutAnswers('restore');
-  proxy.cut();
-  expect((await naru.exited).code).toBe(1);
-  expect(naru.eventsOf('done')).toEqual([]);
-  expect(naru.events.at(-1)).toMatchObject({ event: 'error', code: 'LINK_LOST', side: 'target' });
-});
-
-it('naru sync goes back to what was acknowledged when the connection is lost, and is done when all is', async () => {
-  const { naru, answered } = await begunWithoutAnswers('sync');
+it.each(
+  WAYS,
+)('naru %s goes back to what was acknowledged when the connection is lost, and is done when all is', async (way) => {
+  const { naru, answered } = await begunWithoutAnswers(way);
   expect(naru.eventsOf('done')).toEqual([]);
   const lost = Array.from({ length: KEYS }, (_, i) => `key:${i}`).filter((key) => !answered.has(key));
   expect(await pair.target.call('DEL', lost[0] as string, lost.at(-1) as string)).toBe(2);
