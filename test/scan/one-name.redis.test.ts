@@ -79,7 +79,17 @@ const CHANGES = [
   ['PEXPIRE', 'expires', 200],
   ['DEL', 'both', 'gone'],
 ];
-const AFTER = { up: 'up', down: 'down', both: 'of 0', other: 'of 5', expires: 'of 0', ends: 'of 5' };
+/** Comes when all of this is over, to the same node: what is there before may look as if it were. */
+const LAST = '{expires}';
+const AFTER = {
+  [LAST]: 'last',
+  up: 'up',
+  down: 'down',
+  both: 'of 0',
+  other: 'of 5',
+  expires: 'of 0',
+  ends: 'of 5',
+};
 
 it.each([
   ['tracking', 'a cluster', []],
@@ -95,6 +105,11 @@ it.each([
   ]);
   await naru.untilEvent('synced');
   await inDatabases(CHANGES);
+  const client = await source.connect();
+  await client.call('SELECT', 5);
+  await until('the end of a key', async () => (await client.call('EXISTS', 'expires')) === 0);
+  await client.call('SET', LAST, 'last');
+  client.close();
   // Long before the end, at which all is compared.
   await settles(target, AFTER);
   expect(await naru.stop('SIGINT'), naru.stdout.slice(-3000)).toMatchObject({ code: 0 });
