@@ -186,12 +186,10 @@ export class Pump {
     this.#stopped = false;
     // After an outage a value may be due where the stream stands.
     if (this.#phase === 'stream') this.#options.stream.settle();
+    target.breathe(false);
+    // The run before may have been stopped while it waited for that, behind the last part of a large entry, say.
+    if (!target.ready) await this.#unlessStopped(target.whenReady());
     while (!this.#stopped) {
-      // First of all: the run before may have been stopped while it waited for that, behind the last part of a large entry, say.
-      if (!target.ready) {
-        await this.#unlessStopped(target.whenReady());
-        continue;
-      }
       if (this.#options.stream.flushedAt !== undefined) {
         await this.#flush(this.#options.stream.flushedAt);
         continue;
@@ -208,6 +206,7 @@ export class Pump {
         else transform.watched(() => this.#give(view, offset));
         this.#options.onTaken?.();
         target.breathe(false);
+        if (!target.ready) await this.#unlessStopped(target.whenReady());
         if (pace !== undefined && paced) await this.#paced(pace, view.length);
       } else if (this.#snapshotIsAllHere(spool.position)) {
         await this.#endSnapshot();
