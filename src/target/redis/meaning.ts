@@ -15,7 +15,7 @@ export type Meaning = 'exists' | 'gone' | 'module' | 'moved' | 'refused';
 const MOVED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|MASTERDOWN) /;
 /** What twemproxy answers when it loses the server behind it, or does not reach it: the words of the system's error (nc_message.c, msg_get_error). */
 const LOST =
-  /^ERR (Connection (refused|reset by peer|timed out)|Broken pipe|No route to host|Network is unreachable|Host is down)$/;
+  /^ERR (Connection (refused|reset by peer|timed out)|Broken pipe|No route to host|Network is unreachable|Host is down|Invalid argument|Transport endpoint is not connected)$/;
 
 /** Whether a refusal is about the state of the servers and not about the command. */
 export function passes(text: string): boolean {

@@ -41,6 +41,9 @@ describe('passes', () => {
   it('tells a server that a proxy has lost', () => {
     expect(passes('ERR Connection reset by peer')).toBe(true);
     expect(passes('ERR Connection refused')).toBe(true);
+    // While the server comes back.
+    expect(passes('ERR Invalid argument')).toBe(true);
+    expect(passes('ERR Invalid argument for CONFIG SET')).toBe(false);
     expect(passes('ERR Connection is no key')).toBe(false);
   });
 });
